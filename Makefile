@@ -1,0 +1,61 @@
+# The front of the build: each target installs what it needs (tools/setup), then calls CMake. `make` alone explains.
+.DEFAULT_GOAL := help
+PREFIX ?= /usr/local
+
+help: ## this list
+	@echo "bide: asyncio for C"
+	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
+
+build: ## libraries, program and examples, as users get them, in build/
+	@tools/setup build
+	@tools/build release
+
+demo: ## build and run the demonstration
+	@tools/setup build
+	@tools/build release example-demo
+	@build/examples/demo
+
+test: ## everything that is tested with the default compiler, on every backend
+	@tools/ci-stages/test
+
+check: ## layers, names, sizes, format, clang-tidy
+	@tools/ci-stages/check
+
+clang: ## the same tests, compiled by clang
+	@tools/ci-stages/clang
+
+asan: ## the tests under AddressSanitizer and UndefinedBehaviorSanitizer
+	@tools/ci-stages/asan
+
+tsan: ## the tests under ThreadSanitizer
+	@tools/ci-stages/tsan
+
+ucontext: ## the tests with the portable context switch
+	@tools/ci-stages/ucontext
+
+valgrind: ## the tests under Valgrind
+	@tools/ci-stages/valgrind
+
+aarch64: ## cross-build for 64-bit ARM and run the tests under qemu
+	@tools/ci-stages/aarch64
+
+fuzz: ## every fuzz target for FUZZ_SECONDS (20)
+	@tools/ci-stages/fuzz
+
+bench: ## build and run the benchmarks
+	@tools/setup build
+	@tools/build bench
+	@for program in build/bench/bench/*; do [ -x "$$program" ] && echo "== $${program##*/}" && "$$program"; done; true
+
+matrix: ## all of the above that tests
+	@tools/ci-stages/all check test clang asan tsan ucontext valgrind aarch64 fuzz
+
+install: ## install under PREFIX (/usr/local)
+	@tools/setup build
+	@BIDE_CMAKE_ARGUMENTS="-DBUILD_SHARED_LIBS=ON -DBIDE_BUILD_EXAMPLES=OFF" tools/build release
+	@cmake --install build --prefix "$(PREFIX)"
+
+clean: ## remove build/
+	@rm -rf build
+
+.PHONY: help build demo test check clang asan tsan ucontext valgrind aarch64 fuzz bench matrix install clean

@@ -1,0 +1,47 @@
+# Examples, benchmarks and fuzz targets: one program for each file.
+
+# bide_programs(PREFIX prefix FOLDER folder): FOLDER/*.c become build/FOLDER/<name>, as targets <prefix>-<name>.
+# The list of targets is left in BIDE_PROGRAMS.
+function(bide_programs prefix folder)
+    file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/${folder}/*.c)
+    set(targets)
+    foreach(source ${sources})
+        get_filename_component(name ${source} NAME_WE)
+        set(target ${prefix}-${name})
+        add_executable(${target} ${source})
+        target_link_libraries(${target} PRIVATE ${BIDE_LIBRARIES})
+        set_target_properties(${target} PROPERTIES OUTPUT_NAME ${name}
+            RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/${folder})
+        list(APPEND targets ${target})
+    endforeach()
+    set(BIDE_PROGRAMS ${targets} PARENT_SCOPE)
+endfunction()
+
+if(BIDE_BUILD_EXAMPLES)
+    foreach(folder examples examples/seed)
+        string(REPLACE "examples/seed" seed prefix ${folder})
+        string(REPLACE "examples" example prefix ${prefix})
+        bide_programs(${prefix} ${folder})
+        foreach(target ${BIDE_PROGRAMS})
+            bide_apply_user_flags(${target})
+        endforeach()
+    endforeach()
+endif()
+
+if(BIDE_BUILD_BENCH)
+    bide_programs(bench bench)
+    foreach(target ${BIDE_PROGRAMS})
+        bide_apply_flags(${target})
+        target_include_directories(${target} PRIVATE ${PROJECT_SOURCE_DIR}/src)
+    endforeach()
+endif()
+
+if(BIDE_FUZZ)
+    bide_programs(fuzz fuzz)
+    foreach(target ${BIDE_PROGRAMS})
+        bide_apply_flags(${target})
+        target_include_directories(${target} PRIVATE ${PROJECT_SOURCE_DIR}/src)
+        target_compile_options(${target} PRIVATE -fsanitize=fuzzer)
+        target_link_options(${target} PRIVATE -fsanitize=fuzzer)
+    endforeach()
+endif()

@@ -1,0 +1,10 @@
+# bide_sources(RESULT folder...): every C and assembler file of these folders of src/. Absent folders are empty.
+# (The .S files guard themselves by architecture, so all of them are always compiled.)
+function(bide_sources result)
+    set(all)
+    foreach(folder ${ARGN})
+        file(GLOB found CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/src/${folder}/*.c ${PROJECT_SOURCE_DIR}/src/${folder}/*.S)
+        list(APPEND all ${found})
+    endforeach()
+    set(${result} ${all} PARENT_SCOPE)
+endfunction()

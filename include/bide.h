@@ -1,0 +1,19 @@
+/*
+ * bide.h - asyncio for C
+ *
+ * One thread, an event loop, and tasks that wait without blocking. To bide is to wait, so bide(x) is C's `await x`. The headers below are the manual; read them in
+ * this order. HTTP is in <bide/http.h> and a library of its own.
+ */
+#ifndef BIDE_H
+#define BIDE_H
+
+#include <bide/version.h>
+#include <bide/coro.h>   /* coroutine values: bide_async, bide_co */
+#include <bide/task.h>   /* run, tasks, join, cancel, gather, wait_for, sleep */
+#include <bide/scope.h>  /* blocks: timeout, task group, shield */
+#include <bide/error.h>  /* bide(), codes, messages */
+#include <bide/thread.h> /* calls that block */
+#include <bide/stream.h> /* TCP connections and servers */
+#include <bide/loop.h>   /* the callback-level API */
+
+#endif

@@ -1,0 +1,76 @@
+/*
+ * bide/loop.h - the callback-level API under the coroutines
+ *
+ * For code that is not written as tasks: other front ends, drivers of foreign libraries, guests. Callbacks run on the loop's own stack, in turn with
+ * the tasks, and must not wait (a call that waits answers -EPERM there).
+ */
+#ifndef BIDE_LOOP_H
+#define BIDE_LOOP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <bide/export.h>
+
+typedef struct bide_loop bide_loop;
+
+/* A scheduled callback. A value: copy it freely; cancelling one that has run, or was cancelled, or is all zero, is harmless. */
+typedef struct bide_handle {
+    void *slot;
+    uint64_t generation;
+} bide_handle;
+
+/* bide_get_running_loop - the loop that runs in this thread, NULL if none does. Follows asyncio.get_running_loop. */
+BIDE_EXPORT bide_loop *bide_get_running_loop(void);
+
+/*
+ * bide_call_soon - calls callback(argument) in the next turn of the loop, first in, first out, in one order with the tasks that became ready.
+ * ret_handle: may be NULL. 0, or -ENOMEM. Follows loop.call_soon.
+ */
+BIDE_EXPORT int bide_call_soon(bide_loop *loop, void (*callback)(void *argument), void *argument, bide_handle *ret_handle);
+
+/* bide_call_later - the same, `delay` seconds from now; zero and negative: in the next turn. Follows loop.call_later. */
+BIDE_EXPORT int bide_call_later(bide_loop *loop, double delay, void (*callback)(void *argument), void *argument, bide_handle *ret_handle);
+
+/* bide_call_at - the same, at `when` on bide_time()'s clock. Equal times: first in, first out. Follows loop.call_at. */
+BIDE_EXPORT int bide_call_at(bide_loop *loop, double when, void (*callback)(void *argument), void *argument, bide_handle *ret_handle);
+
+/*
+ * bide_call_soon_threadsafe - bide_call_soon from any thread; wakes the loop if it sleeps. The order of calls of one thread is kept. 0, -ENOMEM. The loop
+ * must be alive: stop the threads that use it before run() ends. Such a call cannot be cancelled. Follows loop.call_soon_threadsafe.
+ */
+BIDE_EXPORT int bide_call_soon_threadsafe(bide_loop *loop, void (*callback)(void *argument), void *argument);
+
+/* bide_handle_cancel - the callback will not run, also if its time has come or it stands in the current turn. True if it was still to run. */
+BIDE_EXPORT bool bide_handle_cancel(bide_handle handle);
+
+/*
+ * bide_add_reader, bide_add_writer - calls callback(argument) whenever the descriptor is readable (has input, its end, or an error) or writable.
+ *
+ * Again and again, once a turn, as long as that holds, until removed. Another add for the same descriptor and direction replaces the callback. The two directions are
+ * independent. The descriptor stays the caller's: remove it before closing it. 0, -EBADF, -ENOMEM, -EPERM (a regular file), -EBUSY (a stream owns
+ * it). Follows loop.add_reader, add_writer.
+ */
+BIDE_EXPORT int bide_add_reader(bide_loop *loop, int descriptor, void (*callback)(void *argument), void *argument);
+BIDE_EXPORT int bide_add_writer(bide_loop *loop, int descriptor, void (*callback)(void *argument), void *argument);
+
+/* bide_remove_reader, bide_remove_writer - ends it; a callback that was due does not run any more. True if there was one. */
+BIDE_EXPORT bool bide_remove_reader(bide_loop *loop, int descriptor);
+BIDE_EXPORT bool bide_remove_writer(bide_loop *loop, int descriptor);
+
+/*
+ * bide_add_signal_handler - calls callback(argument) in the loop when the process gets the signal; replaces the earlier callback of that signal. Signals
+ * that come together are one call. One loop a process may have handlers. 0, -EINVAL (no such signal, or one that cannot be caught), -EBUSY (another loop handles signals),
+ * -ENOMEM. Follows loop.add_signal_handler.
+ */
+BIDE_EXPORT int bide_add_signal_handler(bide_loop *loop, int signal_number, void (*callback)(void *argument), void *argument);
+
+/* bide_remove_signal_handler - restores what the signal did before. True if there was a handler. The end of run() removes them all. */
+BIDE_EXPORT bool bide_remove_signal_handler(bide_loop *loop, int signal_number);
+
+/* bide_backend_name - "epoll" or "io_uring": what this loop waits with. bide_backend_reason: why, in one line. Valid as long as the loop. */
+BIDE_EXPORT const char *bide_backend_name(const bide_loop *loop);
+BIDE_EXPORT const char *bide_backend_reason(const bide_loop *loop);
+
+#endif

@@ -1,0 +1,125 @@
+/*
+ * bide/task.h - tasks: run, start, join, cancel, gather, wait_for, sleep
+ *
+ * A task is a call that runs later, on its own stack, in turn with the other tasks of its thread. It is owned by a group (a bide_task_group
+ * block, or run() itself) that ends only when all its tasks have ended. All functions here belong to the thread of the loop.
+ */
+#ifndef BIDE_TASK_H
+#define BIDE_TASK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include <bide/coro.h>
+#include <bide/scope.h>
+
+/* A handle of a task. Lives as long as the block of the group that owns the task (NULL: as long as run()), whether the task has ended or not. */
+typedef struct bide_task bide_task;
+
+/* How bide_run_with() runs. Zeroed means the defaults. */
+typedef struct bide_run_options {
+    const char *backend;  /* "epoll", "io_uring" or NULL: the environment's BIDE_BACKEND, else epoll. io_uring falls back to epoll, saying so, when refused */
+    size_t stack_size;    /* bytes of address space for each task's stack: a power of two from 16 KiB to 64 MiB; 0: 64 KiB. Memory is used as it is touched */
+    size_t task_limit;    /* tasks alive at once; 0: no limit. Starting one more fails with -EAGAIN */
+    size_t thread_limit;  /* worker threads for bide_to_thread; 0: the processors + 4, at most 32 */
+    bool quiet;           /* do not print an error that main returned */
+    bool no_interrupt;    /* leave SIGINT alone; otherwise, in the main thread, Ctrl-C cancels the main task, and run() returns -EINTR */
+} bide_run_options;
+
+/*
+ * bide_run - runs a coroutine as the main task of a new loop in this thread, until it has ended; returns what it returned.
+ *
+ * When main ends, the tasks that were started without a group are cancelled and waited for; then the worker threads. An error is printed to
+ * stderr with its return trace (see bide_print_error); its message is this thread's for bide_strerror(). Errors of its own: -EDEADLK inside a
+ * running loop of this thread (nothing has happened then), -ENOMEM, -EMFILE, -ENOTSUP (this thread runs with a shadow stack), -EINTR (Ctrl-C
+ * cancelled main). Follows asyncio.run (semantics A1-A15).
+ */
+BIDE_EXPORT int bide_run(bide_coroutine main);
+
+/* bide_run_with - bide_run with options; NULL: the defaults. -EINVAL for an option that makes no sense, with a message. */
+BIDE_EXPORT int bide_run_with(bide_coroutine main, const bide_run_options *options);
+
+/*
+ * bide_create_task - starts a task; it takes its first step in the next turn of the loop, never inside this call.
+ *
+ * group: who owns it; NULL: run() itself, which cancels it when main ends, and where its error concerns only who joins it. Returns a handle, or
+ * NULL (-ENOMEM, or -EAGAIN over task_limit: the message says so); in a group that is then the group's error too, so it cannot be overlooked. A task
+ * that was started always runs, also in a cancelled group: its first wait says so (R4). Does not wait. Follows asyncio.create_task,
+ * TaskGroup.create_task. Where no handle is needed use bide_start: it leaves nothing behind when the task ends.
+ */
+BIDE_EXPORT bide_task *bide_create_task(bide_group *group, bide_coroutine coroutine);
+
+/* bide_start - bide_create_task without a handle. 0, or -ENOMEM or -EAGAIN as there. */
+BIDE_EXPORT int bide_start(bide_group *group, bide_coroutine coroutine);
+
+/*
+ * bide_join - waits until a task has ended; returns what it returned (negative: its error, whose message and trace now belong to this task).
+ *
+ * Cancelled, it returns -ECANCELED and leaves the task alone (the same value comes from a task that ended cancelled; bide_cancelled() tells). A task
+ * that has ended is joined without yielding, any number of times, by any number of tasks. Joining oneself: -EDEADLK. Follows `await task`.
+ */
+BIDE_EXPORT int bide_join(bide_task *task);
+
+/*
+ * bide_cancel - cancels a task: all its waits answer -ECANCELED from now on, those of the tasks it owns too. Returns true if it was still
+ * running. Does not wait; an ended task, or NULL, is left alone. Follows Task.cancel, but level-triggered.
+ */
+BIDE_EXPORT bool bide_cancel(bide_task *task);
+
+/* bide_done - true when the task has ended. */
+BIDE_EXPORT bool bide_done(const bide_task *task);
+
+/* bide_result - what an ended task returned; -EAGAIN while it runs. Follows Task.result. */
+BIDE_EXPORT int bide_result(const bide_task *task);
+
+/* bide_forget - says that this handle is not used any more: what it holds is freed when the task has ended, before its group ends. NULL is ignored. */
+BIDE_EXPORT void bide_forget(bide_task *task);
+
+/* bide_current_task - the handle of the running task, NULL outside of one (in a callback, in a thread without a loop). */
+BIDE_EXPORT bide_task *bide_current_task(void);
+
+/* bide_task_name - the task's name: that of the function, unless bide_set_task_name set another one. Valid as long as the handle. */
+BIDE_EXPORT const char *bide_task_name(const bide_task *task);
+
+/* bide_set_task_name - names a task, for messages. The text is not copied and must live as long as the task. */
+BIDE_EXPORT void bide_set_task_name(bide_task *task, const char *name);
+
+/* bide_task_count - how many tasks are alive in this thread's loop; 0 without a loop. */
+BIDE_EXPORT size_t bide_task_count(void);
+
+/*
+ * bide_sleep - waits for some seconds; never less. 0 and negative: yields one turn. INFINITY: until cancelled. 0, -ECANCELED, -ENOMEM.
+ * Follows asyncio.sleep.
+ */
+BIDE_EXPORT int bide_sleep(double seconds);
+
+/* bide_time - the loop's clock: monotonic seconds, with nanosecond resolution. Follows loop.time. */
+BIDE_EXPORT double bide_time(void);
+
+/*
+ * bide_gather - runs coroutines concurrently, each as a task, and waits for all of them: `gather(a, b)`.
+ *
+ * 0 when all succeeded. The first that fails cancels the others; its error is returned when they have ended (asyncio lets them run on; here gather is a group).
+ * Cancelled: they are cancelled, and -ECANCELED. Results go through the arguments. At least one coroutine.
+ */
+#define bide_gather(...)                                                                                                                     \
+    bide_gather_n((const bide_coroutine[]){ __VA_ARGS__ }, sizeof((const bide_coroutine[]){ __VA_ARGS__ }) / sizeof(bide_coroutine))
+
+/* bide_gather_n - bide_gather for an array: `gather(*list)`. None: 0 at once. */
+BIDE_EXPORT int bide_gather_n(const bide_coroutine *coroutines, size_t count);
+
+/*
+ * bide_gather_settled - runs them all to their end, whatever fails: `gather(*list, return_exceptions=True)`. results[i] is what coroutine i returned.
+ * Returns 0; cancelled: they are cancelled and waited for, their results stored, and -ECANCELED. -ENOMEM: those that could not be started have it as
+ * their result.
+ */
+BIDE_EXPORT int bide_gather_settled(const bide_coroutine *coroutines, size_t count, int *results);
+
+/*
+ * bide_wait_for - calls a coroutine here, in this task, with a time limit; returns what it returned, or -ETIMEDOUT when the limit passed and it gave
+ * up with -ECANCELED. seconds <= 0: it is not called. INFINITY: no limit. If it ends in time, or with another error while being cancelled,
+ * that is the result. Follows asyncio.wait_for (semantics G1-G11).
+ */
+BIDE_EXPORT int bide_wait_for(bide_coroutine coroutine, double seconds);
+
+#endif

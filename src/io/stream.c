@@ -1,0 +1,306 @@
+/*
+ * Streams: reading and writing a connected socket.
+ *
+ * Input goes straight into the user's buffer where he gives one (bide_read), else into the stream's own, which exists only while bytes are in it: a stream that waits for its peer
+ * first waits until it is readable, and only then takes a buffer. Output is not buffered at all: write hands everything to the kernel and waits while the kernel takes no more.
+ *
+ * Cancellation: a read that is cancelled has taken nothing (what had arrived lies in the buffer or in the kernel); a write that is cancelled says how much went out.
+ * Must never happen: two tasks in the middle of reading (or of writing) one stream: the second gets -EBUSY; a buffer that moves while the kernel writes into it.
+ */
+#include "io/stream.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <bide/error.h>
+
+#include "task/wait.h"
+
+enum { PIECES_MAX = 64 };
+
+struct bide_stream *bide__stream_new(struct bide_loop *loop, int descriptor)
+{
+    struct bide_stream *stream = calloc(1, sizeof *stream);
+
+    if (!stream)
+        return NULL;
+    stream->loop = loop;
+    stream->descriptor = descriptor;
+    stream->read_limit = BIDE__READ_LIMIT;
+    return stream;
+}
+
+const char *bide_peer_name(bide_stream *stream)
+{
+    union bide__address address = { 0 };
+    socklen_t size = sizeof address;
+
+    if (!*stream->peer) {
+        if (getpeername(stream->descriptor, &address.any, &size) < 0)
+            address.any.sa_family = AF_UNSPEC;
+        bide__address_text(&address, stream->peer, sizeof stream->peer);
+    }
+    return stream->peer;
+}
+
+/* Gives an error of an operation its message. */
+static int64_t explain(struct bide_stream *stream, const char *action, int64_t err)
+{
+    if (err == -ECANCELED || err == -EPERM)
+        return err;
+    if (err == -EBUSY)
+        return bide_fail(-EBUSY, "%s %s: another task is doing that already", action, bide_peer_name(stream));
+    return bide_fail((int)err, "%s %s: %s", action, bide_peer_name(stream), strerror((int)-err));
+}
+
+static int64_t receive(struct bide_stream *stream, void *buffer, size_t size, bool likely_ready)
+{
+    struct bide__op op = { .kind = BIDE__OP_RECEIVE,
+                           .descriptor = stream->descriptor,
+                           .u.buffer = buffer,
+                           .size = size,
+                           .likely_ready = likely_ready };
+
+    return bide__op_run(&op);
+}
+
+static size_t take_buffered(struct bide_stream *stream, void *buffer, size_t size)
+{
+    size_t there = bide__buffer_size(&stream->input), count = there < size ? there : size;
+
+    memcpy(buffer, stream->input.data + stream->input.start, count);
+    bide__buffer_consume(&stream->input, count, &stream->loop->buffers);
+    return count;
+}
+
+ssize_t bide_read(bide_stream *stream, void *buffer, size_t size)
+{
+    if (size == 0)
+        return 0;
+    if (stream->reading)
+        return explain(stream, "read from", -EBUSY);
+    if (bide__buffer_size(&stream->input)) {
+        struct bide__record *task;
+        int err = bide__checkpoint(&task);
+
+        return err < 0 ? err : (ssize_t)take_buffered(stream, buffer, size);
+    }
+    stream->reading = true;
+    int64_t count = receive(stream, buffer, size, false);
+    stream->reading = false;
+    return count < 0 ? explain(stream, "read from", count) : count;
+}
+
+/* Waits for more input and appends it to the buffer. Bytes, 0 at the end, or an error. `wanted`: how much the caller still lacks. */
+static int64_t fill_once(struct bide_stream *stream, size_t wanted)
+{
+    bool waited = false;
+
+    if (!stream->input.data) {
+        struct bide__op op = { .kind = BIDE__OP_READABLE, .descriptor = stream->descriptor };
+        int64_t err = bide__op_run(&op);
+
+        if (err < 0)
+            return err;
+        waited = true;
+    }
+    if (bide__buffer_reserve(&stream->input, wanted > BIDE__BUFFER_BYTES / 4 ? wanted : BIDE__BUFFER_BYTES / 4, &stream->loop->buffers) < 0)
+        return -ENOMEM;
+    int64_t count = receive(stream, stream->input.data + stream->input.end, stream->input.capacity - stream->input.end, waited);
+    if (count > 0)
+        stream->input.end += (size_t)count;
+    else if (!bide__buffer_size(&stream->input))
+        bide__buffer_clear(&stream->input, &stream->loop->buffers);
+    return count;
+}
+
+/* Buffers at least `minimum` bytes. How many there are: less only at the end. */
+static ssize_t fill(struct bide_stream *stream, size_t minimum)
+{
+    struct bide__record *task;
+    int64_t count = bide__checkpoint(&task);
+
+    if (count < 0)
+        return count;
+    if (stream->reading)
+        return explain(stream, "read from", -EBUSY);
+    stream->reading = true;
+    while (bide__buffer_size(&stream->input) < minimum) {
+        count = fill_once(stream, minimum - bide__buffer_size(&stream->input));
+        if (count <= 0)
+            break;
+    }
+    stream->reading = false;
+    return count < 0 ? explain(stream, "read from", count) : (ssize_t)bide__buffer_size(&stream->input);
+}
+
+ssize_t bide_peek(bide_stream *stream, size_t minimum, const void **ret_data)
+{
+    if (minimum > stream->read_limit)
+        return bide_fail(BIDE_ELIMIT, "read from %s: %zu bytes at once are beyond the read limit of %zu", bide_peer_name(stream), minimum, stream->read_limit);
+    ssize_t count = fill(stream, minimum);
+    if (count >= 0)
+        *ret_data = count ? stream->input.data + stream->input.start : "";
+    return count;
+}
+
+void bide_consume(bide_stream *stream, size_t size)
+{
+    assert(!stream->reading);
+    bide__buffer_consume(&stream->input, size, &stream->loop->buffers);
+}
+
+void bide_set_read_limit(bide_stream *stream, size_t bytes)
+{
+    stream->read_limit = bytes;
+}
+
+int bide_read_exactly(bide_stream *stream, void *buffer, size_t size)
+{
+    ssize_t there = fill(stream, size);
+
+    if (there < 0)
+        return (int)there;
+    if ((size_t)there < size)
+        return bide_fail(BIDE_EOF, "read from %s: the stream ended after %zd of %zu bytes", bide_peer_name(stream), there, size);
+    if (size)
+        take_buffered(stream, buffer, size);
+    return 0;
+}
+
+ssize_t bide_read_line(bide_stream *stream, char *buffer, size_t size)
+{
+    size_t seen = 0;
+
+    for (;;) {
+        ssize_t there = fill(stream, seen + 1);
+        if (there < 0)
+            return there;
+        if (there == 0)
+            return bide_fail(BIDE_EOF, "read from %s: the stream has ended", bide_peer_name(stream));
+        const char *data = stream->input.data + stream->input.start, *end = memchr(data + seen, '\n', (size_t)there - seen);
+        bool last = (size_t)there <= seen; /* the end of the stream */
+        if (end || last) {
+            size_t length = end ? (size_t)(end - data) : (size_t)there, taken = end ? length + 1 : length;
+
+            if (end && length && data[length - 1] == '\r')
+                length--;
+            if (length < size) {
+                memcpy(buffer, data, length);
+                buffer[length] = '\0';
+                bide_consume(stream, taken);
+                return (ssize_t)length;
+            }
+        }
+        seen = (size_t)there;
+        if (end || last || seen > size || seen >= stream->read_limit)
+            return bide_fail(BIDE_ELIMIT, "read from %s: no line end within %zu bytes", bide_peer_name(stream), size < stream->read_limit ? size : stream->read_limit);
+    }
+}
+
+static ssize_t write_done(struct bide_stream *stream, size_t sent, int64_t result)
+{
+    stream->writing = false;
+    if (result >= 0 || sent > 0)
+        return (ssize_t)sent;
+    return explain(stream, "write to", result);
+}
+
+ssize_t bide_write(bide_stream *stream, const void *data, size_t size)
+{
+    size_t sent = 0;
+    int64_t result = 0;
+
+    if (stream->writing)
+        return explain(stream, "write to", -EBUSY);
+    stream->writing = true;
+    while (sent < size) {
+        struct bide__op op = { .kind = BIDE__OP_SEND, .descriptor = stream->descriptor, .u.data = (const char *)data + sent, .size = size - sent };
+
+        result = bide__op_run(&op);
+        if (result < 0)
+            break;
+        sent += (size_t)result;
+    }
+    return write_done(stream, sent, result);
+}
+
+/* Takes `count` bytes off the front of the pieces. */
+static void advance(struct msghdr *message, size_t count)
+{
+    while (count && message->msg_iovlen) {
+        struct iovec *piece = message->msg_iov;
+
+        if (count < piece->iov_len) {
+            piece->iov_base = (char *)piece->iov_base + count;
+            piece->iov_len -= count;
+            return;
+        }
+        count -= piece->iov_len;
+        message->msg_iov++;
+        message->msg_iovlen--;
+    }
+}
+
+ssize_t bide_write_vector(bide_stream *stream, const struct iovec *pieces, size_t count)
+{
+    struct iovec left[PIECES_MAX];
+    struct msghdr message = { .msg_iov = left, .msg_iovlen = count };
+    size_t size = 0, sent = 0;
+    int64_t result = 0;
+
+    if (count > PIECES_MAX)
+        return bide_fail(-EINVAL, "write to %s: %zu pieces, at most %d", bide_peer_name(stream), count, PIECES_MAX);
+    if (stream->writing)
+        return explain(stream, "write to", -EBUSY);
+    for (size_t i = 0; i < count; i++) {
+        left[i] = pieces[i];
+        size += pieces[i].iov_len;
+    }
+    stream->writing = true;
+    while (sent < size) {
+        struct bide__op op = { .kind = BIDE__OP_SEND_MESSAGE, .descriptor = stream->descriptor, .u.message = &message };
+
+        result = bide__op_run(&op);
+        if (result < 0)
+            break;
+        sent += (size_t)result;
+        advance(&message, (size_t)result);
+    }
+    return write_done(stream, sent, result);
+}
+
+int bide_write_eof(bide_stream *stream)
+{
+    return shutdown(stream->descriptor, SHUT_WR) < 0 ? (int)explain(stream, "end the output to", -errno) : 0;
+}
+
+void bide_close(bide_stream *stream)
+{
+    if (!stream)
+        return;
+    assert(!stream->reading && !stream->writing && "a stream was closed while a task waits on it");
+    stream->loop->backend->forget(stream->loop, stream->descriptor);
+    close(stream->descriptor);
+    bide__buffer_clear(&stream->input, &stream->loop->buffers);
+    free(stream);
+}
+
+void bide_abort(bide_stream *stream)
+{
+    const struct linger reset = { .l_onoff = 1, .l_linger = 0 };
+
+    if (stream)
+        setsockopt(stream->descriptor, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
+    bide_close(stream);
+}
+
+bool bide_stream_is_alive(bide_stream *stream)
+{
+    char byte;
+
+    return recv(stream->descriptor, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 && (errno == EAGAIN || errno == EWOULDBLOCK);
+}

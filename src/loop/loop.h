@@ -1,0 +1,163 @@
+/* loop/loop.h - the event loop: ready queue, timers, backend, and the switch between the tasks' stacks. */
+#ifndef BIDE_LOOP_LOOP_H
+#define BIDE_LOOP_LOOP_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <bide/loop.h>
+
+#include "base/buffer.h"
+#include "base/clock.h"
+#include "loop/backend.h"
+#include "loop/op.h"
+#include "loop/timer.h"
+#include "stack/context.h"
+#include "stack/stack.h"
+
+/* What the loop knows of a task: something with a stack that can be continued. First member of the task record. */
+struct bide__coroutine {
+    struct bide__context context;
+};
+
+/*
+ * An entry of the ready queue: the address of a struct bide__coroutine, or of a struct bide__callback with the lowest bit set. Whoever can be made ready has
+ * reserved its place before (bide__ready_reserve), so making ready never fails.
+ */
+#define BIDE__READY_CALLBACK ((uintptr_t)1)
+
+/* A scheduled callback of the callback-level API; see callback.c. */
+struct bide__callback {
+    void (*function)(void *argument); /* NULL: cancelled, or free */
+    void *argument;
+    uint64_t generation;
+    struct bide__timer timer;
+    struct bide_loop *loop;
+    struct bide__callback *next; /* in the free list, or of a timer batch */
+    bool queued;                 /* stands in the ready queue */
+    bool persistent;             /* part of another structure: not given back when it has run */
+};
+
+/* A message from another thread; see wake.c. Part of the sender's structure; `deliver` is called in the loop's thread. */
+struct bide__remote {
+    struct bide__remote *next;
+    void (*deliver)(struct bide__remote *remote);
+};
+
+struct bide__thread_pool;
+
+struct bide_loop {
+    /* ready queue: a ring of entries; [head, tail) modulo the capacity, a power of two */
+    uintptr_t *ready;
+    uint32_t ready_head, ready_tail, ready_mask;
+    uint32_t batch_end;    /* this turn runs what stands before it */
+    size_t ready_reserved; /* entries that may be queued at once */
+
+    struct bide__coroutine *current; /* whose code runs; NULL: the loop's own, or a callback's */
+    struct bide__context context;    /* the loop's own flow while a task runs */
+    unsigned budget;                 /* operations that may still be done without waiting in this step */
+
+    struct bide__timers timers;
+    const struct bide__backend *backend;
+    void *backend_state;
+    char backend_reason[160];
+
+    /* wake-up from other threads */
+    _Atomic(struct bide__remote *) remote; /* newest first */
+    atomic_bool sleeping;
+    atomic_bool signal_pending;
+    int wake_descriptor;
+    uint64_t wake_count;
+    struct bide__op wake_op;
+    struct bide__callback wake_callback;
+
+    /* callbacks */
+    struct bide__callback *free_callbacks;
+    struct bide__callback_slab *callback_slabs;
+    struct bide__watcher **watchers; /* by descriptor and direction; see watcher.c */
+    size_t watchers_size;
+    struct bide__watcher *watcher_list;
+
+    struct bide__stack_pool stacks;
+    struct bide__thread_pool *workers; /* bide_to_thread; made at first use */
+    struct bide__thread_pool *resolvers;
+    size_t thread_limit;
+    struct bide__buffer_cache buffers; /* of the streams */
+    void *owner; /* the run that drives this loop: task/run.c */
+};
+
+enum {
+    BIDE__BUDGET = 64 /* how many operations a task may do in one step before it must let the others run */
+};
+
+/* The loop that runs in this thread. */
+extern _Thread_local struct bide_loop *bide__loop __attribute__((visibility("hidden"), tls_model("initial-exec")));
+
+struct bide__loop_options {
+    const char *backend; /* "epoll", "io_uring", NULL: BIDE_BACKEND, else epoll */
+    size_t stack_size;
+    size_t stack_limit;
+    size_t record_size;
+    size_t thread_limit;
+    void (*describe)(const void *record, char *text, size_t size);
+    void (*on_discard)(void *record);
+};
+
+/* Opens a loop for this thread (it becomes bide__loop with the first turn). 0 or -errno, with one line in `reason`. */
+int bide__loop_open(struct bide_loop *loop, const struct bide__loop_options *options, char *reason, size_t reason_size);
+
+/* Closes it: threads joined, callbacks dropped. No coroutine is alive. */
+void bide__loop_close(struct bide_loop *loop);
+
+/* Turns the loop until *stop is true. */
+void bide__loop_run(struct bide_loop *loop, const bool *stop);
+
+/* Makes room for one more entry that may be queued. 0 or -ENOMEM. */
+int bide__ready_reserve(struct bide_loop *loop);
+void bide__ready_unreserve(struct bide_loop *loop);
+
+/* Puts an entry at the end of the ready queue. */
+static inline void bide__ready_push(struct bide_loop *loop, uintptr_t entry)
+{
+    loop->ready[loop->ready_tail++ & loop->ready_mask] = entry;
+}
+
+/*
+ * The running coroutine gives up the processor; it goes on when somebody has put it into the ready queue. Hands over to the next ready coroutine of this turn
+ * directly, else to the loop.
+ */
+void bide__park(struct bide_loop *loop);
+
+/* Lets everybody who is ready run once, then goes on. */
+static inline void bide__yield(struct bide_loop *loop)
+{
+    bide__ready_push(loop, (uintptr_t)loop->current);
+    bide__park(loop);
+}
+
+/* callback.c */
+void bide__callbacks_close(struct bide_loop *loop);
+void bide__callback_run(struct bide__callback *callback);
+/* Queues a callback that is part of another structure; its place in the ready queue was reserved. Queued already: nothing. */
+void bide__callback_queue(struct bide__callback *callback);
+
+/* wake.c */
+int bide__wake_open(struct bide_loop *loop);
+void bide__wake_close(struct bide_loop *loop);
+/* From any thread: has remote->deliver called in the loop's thread, first in first out for each sender. Wakes the loop if it sleeps. */
+void bide__remote_post(struct bide_loop *loop, struct bide__remote *remote);
+/* Delivers what has come. True if there was something. */
+bool bide__remote_drain(struct bide_loop *loop);
+/* Async-signal-safe: makes the loop look at its signals. */
+void bide__wake_for_signal(struct bide_loop *loop);
+
+/* watcher.c */
+void bide__watchers_close(struct bide_loop *loop);
+
+/* signal.c */
+void bide__signals_deliver(struct bide_loop *loop);
+void bide__signals_close(struct bide_loop *loop);
+
+#endif

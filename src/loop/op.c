@@ -1,0 +1,79 @@
+/*
+ * An operation attempted in place. Both backends begin here where a try is cheaper than asking the kernel to wait (limits: a send that succeeds at once
+ * costs one system call either way), and the epoll backend finishes here when the descriptor has become ready.
+ *
+ * Must never happen: a system call that blocks (every descriptor is non-blocking), a signal taken for a result (EINTR is retried), SIGPIPE.
+ */
+#include "loop/op.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <unistd.h>
+
+static int64_t attempt_connect(struct bide__op *op, bool first)
+{
+    if (first) {
+        if (connect(op->descriptor, op->u.address, (socklen_t)op->size) == 0)
+            return 0;
+        return errno == EINPROGRESS || errno == EINTR ? -EAGAIN : -errno;
+    }
+    int error = 0;
+    socklen_t length = sizeof error;
+    struct pollfd poller = { .fd = op->descriptor, .events = POLLOUT };
+
+    if (poll(&poller, 1, 0) == 0)
+        return -EAGAIN;
+    if (getsockopt(op->descriptor, SOL_SOCKET, SO_ERROR, &error, &length) < 0)
+        return -errno;
+    return -error;
+}
+
+static int64_t attempt_poll(struct bide__op *op)
+{
+    struct pollfd poller = { .fd = op->descriptor, .events = op->kind == BIDE__OP_READABLE ? POLLIN | POLLRDHUP : POLLOUT };
+    int ready = poll(&poller, 1, 0);
+
+    if (ready < 0)
+        return errno == EINTR ? -EAGAIN : -errno;
+    if (ready && poller.revents & POLLNVAL)
+        return -EBADF;
+    return ready ? 0 : -EAGAIN;
+}
+
+int64_t bide__op_attempt(struct bide__op *op, bool first)
+{
+    ssize_t result;
+
+    do {
+        switch ((enum bide__op_kind)op->kind) {
+        case BIDE__OP_READABLE:
+        case BIDE__OP_WRITABLE:
+            return attempt_poll(op);
+        case BIDE__OP_CONNECT:
+            return attempt_connect(op, first);
+        case BIDE__OP_RECEIVE:
+            result = recv(op->descriptor, op->u.buffer, op->size, 0);
+            break;
+        case BIDE__OP_SEND:
+            result = send(op->descriptor, op->u.data, op->size, MSG_NOSIGNAL);
+            break;
+        case BIDE__OP_SEND_MESSAGE:
+            result = sendmsg(op->descriptor, op->u.message, MSG_NOSIGNAL);
+            break;
+        case BIDE__OP_ACCEPT:
+            result = accept4(op->descriptor, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+            break;
+        case BIDE__OP_READ:
+            result = read(op->descriptor, op->u.buffer, op->size);
+            break;
+        case BIDE__OP_WRITE:
+            result = write(op->descriptor, op->u.data, op->size);
+            break;
+        default:
+            return -EINVAL;
+        }
+    } while (result < 0 && errno == EINTR);
+    if (result >= 0)
+        return result;
+    return errno == EWOULDBLOCK ? -EAGAIN : -errno;
+}

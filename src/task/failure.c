@@ -1,0 +1,164 @@
+/*
+ * Errors: the message and the return trace that belong to a code.
+ *
+ * A failure is made when an error is reported (bide_fail) or first passes a bide(), and moves with the error: from task to handle to joiner, or to the group's
+ * owner. It is looked up by its code: a failure whose code is not the one asked about belongs to another error and is not shown. -ECANCELED carries none: a
+ * cancellation is no fault, and ten thousand of them must be cheap. Cost: one allocation for an error, none for success.
+ */
+#include "task/failure.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <bide/error.h>
+
+#include "task/record.h"
+
+enum { MESSAGE_BYTES = 512 };
+
+static _Thread_local struct bide__failure *thread_failure;
+
+struct bide__failure **bide__failure_place(void)
+{
+    struct bide__record *task = bide__current();
+
+    return task ? &task->failure : &thread_failure;
+}
+
+static const struct {
+    int code;
+    const char *name, *text;
+} own_codes[] = {
+    { BIDE_EOF, "BIDE_EOF", "the peer ended the stream too early" },
+    { BIDE_ELIMIT, "BIDE_ELIMIT", "a limit was reached" },
+    { BIDE_EPROTOCOL, "BIDE_EPROTOCOL", "the peer broke its protocol" },
+    { BIDE_ERESOLVE, "BIDE_ERESOLVE", "the host name could not be resolved" },
+    { BIDE_EURL, "BIDE_EURL", "the URL is malformed or not supported" },
+};
+
+const char *bide__failure_general(int code)
+{
+    if (code >= 0)
+        return "no error";
+    for (size_t i = 0; i < sizeof own_codes / sizeof own_codes[0]; i++)
+        if (own_codes[i].code == code)
+            return own_codes[i].text;
+    return strerror(-code);
+}
+
+static struct bide__failure *make(struct bide__failure **place, int code, const char *format, va_list arguments)
+{
+    char text[MESSAGE_BYTES];
+
+    vsnprintf(text, sizeof text, format, arguments); /* before the old one is freed: it may be an argument */
+    size_t length = strlen(text) + 1;
+    struct bide__failure *failure = malloc(sizeof *failure + length);
+
+    free(*place);
+    *place = failure;
+    if (!failure)
+        return NULL;
+    failure->code = code;
+    failure->lines = 0;
+    memcpy(failure->message, text, length);
+    return failure;
+}
+
+struct bide__failure *bide__failure_set(struct bide__failure **place, int code, const char *format, ...)
+{
+    va_list arguments;
+
+    va_start(arguments, format);
+    struct bide__failure *failure = make(place, code, format, arguments);
+    va_end(arguments);
+    return failure;
+}
+
+void bide__failure_trace(struct bide__failure **place, int code, struct bide__trace_line line)
+{
+    struct bide__failure *failure = *place;
+
+    if (!failure || failure->code != code)
+        failure = bide__failure_set(place, code, "%s", bide__failure_general(code));
+    if (!failure)
+        return;
+    if (failure->lines < BIDE__TRACE_LINES)
+        failure->trace[failure->lines] = line;
+    failure->lines++;
+}
+
+struct bide__failure *bide__failure_copy(const struct bide__failure *failure)
+{
+    if (!failure)
+        return NULL;
+    size_t size = sizeof *failure + strlen(failure->message) + 1;
+    struct bide__failure *copy = malloc(size);
+
+    if (copy)
+        memcpy(copy, failure, size);
+    return copy;
+}
+
+void bide__failure_free(struct bide__failure *failure)
+{
+    free(failure);
+}
+
+int bide_fail(int code, const char *format, ...)
+{
+    va_list arguments;
+
+    va_start(arguments, format);
+    make(bide__failure_place(), code, format, arguments);
+    va_end(arguments);
+    return code;
+}
+
+const char *bide_strerror(int err)
+{
+    const struct bide__failure *failure = *bide__failure_place();
+
+    return failure && failure->code == err && err < 0 ? failure->message : bide__failure_general(err);
+}
+
+const char *bide_error_name(int err)
+{
+    static _Thread_local char unknown[24];
+
+    for (size_t i = 0; i < sizeof own_codes / sizeof own_codes[0]; i++)
+        if (own_codes[i].code == err)
+            return own_codes[i].name;
+#ifdef __GLIBC__
+    const char *name = err < 0 ? strerrorname_np(-err) : NULL;
+    if (name)
+        return name;
+#endif
+    snprintf(unknown, sizeof unknown, "error %d", err);
+    return unknown;
+}
+
+void bide_print_error(int err)
+{
+    const struct bide__failure *failure = *bide__failure_place();
+
+    fprintf(stderr, "bide: %s\n", bide_strerror(err));
+    if (!failure || failure->code != err)
+        return;
+    for (int i = 0; i < failure->lines && i < BIDE__TRACE_LINES; i++) {
+        const struct bide__trace_line *line = &failure->trace[i];
+
+        fprintf(stderr, line->is_task ? "    in task '%s' (%s:%d)\n" : "    in %s (%s:%d)\n", line->text, line->file, line->line);
+    }
+    if (failure->lines > BIDE__TRACE_LINES)
+        fprintf(stderr, "    and %d more\n", failure->lines - BIDE__TRACE_LINES);
+}
+
+/* Frees what the thread has when it ends. */
+__attribute__((destructor)) static void free_thread_failure(void)
+{
+    bide__failure_free(thread_failure);
+    thread_failure = NULL;
+}

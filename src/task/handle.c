@@ -1,0 +1,145 @@
+/*
+ * Handles of tasks: join, cancel, done, result, name.
+ *
+ * A handle leads to the record while the task lives and keeps the result afterwards. join waits in the handle's list (newest first, turned round at the end so that the joiners
+ * run in the order they came); giving a join up takes the joiner out again, O(joiners). Everything else is O(1).
+ */
+#include <errno.h>
+
+#include "base/slab.h"
+#include "task/failure.h"
+#include "task/scope.h"
+#include "task/wait.h"
+
+struct bide_task *bide__handle_of(struct bide__record *record)
+{
+    struct bide_group *group = record->group;
+
+    if (record->handle)
+        return record->handle;
+    struct bide__run *run = bide__run_of(record->loop);
+    struct bide_task *task = bide__slab_take(&run->handles);
+    if (!task)
+        return NULL;
+    *task = (struct bide_task){ .u.living.record = record };
+    struct bide_task **head = group ? &group->handles : &run->main_handle;
+    task->next = *head;
+    task->link = head;
+    if (task->next)
+        task->next->link = &task->next;
+    *head = task;
+    record->handle = task;
+    return task;
+}
+
+void bide__handle_free(struct bide__run *run, struct bide_task *task)
+{
+    *task->link = task->next;
+    if (task->next)
+        task->next->link = task->link;
+    if (task->has_ended)
+        bide__failure_free(task->u.ended.failure);
+    bide__slab_give(&run->handles, task);
+}
+
+struct joiner {
+    struct bide__waiter waiter;
+    struct bide_task *task;
+};
+
+static void withdraw_join(struct bide__waiter *waiter)
+{
+    struct bide__waiter **at = &((struct joiner *)waiter)->task->u.living.joiners;
+
+    while (*at != waiter)
+        at = &(*at)->next;
+    *at = waiter->next;
+    bide__wake(waiter, -ECANCELED);
+}
+
+/* The ended task's result, and its message for the one who asks. */
+static int hand_over(struct bide_task *task, struct bide__record *to)
+{
+    if (task->u.ended.failure) {
+        struct bide__failure *copy = bide__failure_copy(task->u.ended.failure);
+
+        bide__failure_free(to->failure);
+        to->failure = copy;
+    }
+    return task->result;
+}
+
+int bide_join(bide_task *task)
+{
+    struct bide__record *self;
+    int err = bide__checkpoint(&self);
+
+    if (err < 0)
+        return err;
+    if (!task)
+        return bide_fail(-EINVAL, "bide_join: no task (it could not be started)");
+    if (!task->has_ended) {
+        if (task->u.living.record == self)
+            return bide_fail(-EDEADLK, "bide_join: task '%s' waits for itself", self->name);
+        struct joiner joiner = { .waiter = { .task = self, .withdraw = withdraw_join, .next = task->u.living.joiners }, .task = task };
+
+        task->u.living.joiners = &joiner.waiter;
+        err = bide__wait(&joiner.waiter);
+        if (err < 0)
+            return err;
+    }
+    return hand_over(task, self);
+}
+
+bool bide_cancel(bide_task *task)
+{
+    if (!task || task->has_ended)
+        return false;
+    bide__scope_cancel(task->u.living.record->self);
+    return true;
+}
+
+bool bide_done(const bide_task *task)
+{
+    return task->has_ended;
+}
+
+int bide_result(const bide_task *task)
+{
+    return task->has_ended ? task->result : -EAGAIN;
+}
+
+void bide_forget(bide_task *task)
+{
+    if (!task)
+        return;
+    if (task->has_ended)
+        bide__handle_free(bide__run_of(bide__loop), task);
+    else
+        task->forgotten = true;
+}
+
+bide_task *bide_current_task(void)
+{
+    struct bide__record *task = bide__current();
+
+    return task ? bide__handle_of(task) : NULL;
+}
+
+const char *bide_task_name(const bide_task *task)
+{
+    return task->has_ended ? task->u.ended.name : task->u.living.record->name;
+}
+
+void bide_set_task_name(bide_task *task, const char *name)
+{
+    if (task->has_ended)
+        task->u.ended.name = name;
+    else
+        task->u.living.record->name = name;
+}
+
+size_t bide_task_count(void)
+{
+    return bide__loop ? bide__run_of(bide__loop)->live : 0;
+}

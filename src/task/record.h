@@ -1,0 +1,104 @@
+/* task/record.h - the record of a living task, at the top of its stack. */
+#ifndef BIDE_TASK_RECORD_H
+#define BIDE_TASK_RECORD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <bide/coro.h>
+#include <bide/scope.h>
+#include <bide/task.h>
+
+#include "base/slab.h"
+#include "loop/loop.h"
+
+enum { BIDE__INLINE_ARGUMENTS = 64 /* bytes of arguments that fit into the record itself */ };
+
+/* A living task. Shares its page with the first frames of its stack, so every byte here is one less for an idle task's own. */
+struct bide__record {
+    struct bide__coroutine coroutine; /* first: the ready queue holds its address */
+    struct bide_loop *loop;
+    struct bide_scope *scope;    /* the innermost scope the task is in */
+    struct bide__waiter *waiter; /* what it waits for; NULL: it runs, is ready, or waits for something that cannot be given up */
+    struct bide_scope *self;     /* the scope that bide_cancel() cancels: &root, or for main the one around the user's main */
+    int (*entry)(void *arguments);
+    void *arguments;
+    int result;
+    int escaped; /* what a block that was left by a plain `return` would have made of -ECANCELED; see scope.c */
+    int *ret_result; /* where to store the result, or NULL */
+    struct bide_group *group; /* the owner; NULL: the main task */
+    struct bide__record *next, *previous; /* siblings */
+    struct bide_task *handle;      /* NULL: nobody asked for one */
+    struct bide__failure *failure; /* message and trace of the last error */
+    const char *name;
+    const char *file;
+    int line;
+    struct bide_scope root;
+    char inline_arguments[BIDE__INLINE_ARGUMENTS] __attribute__((aligned(16)));
+};
+
+/* A handle: what is left of a task when it has ended. Small, because there may be a million. */
+struct bide_task {
+    struct bide_task *next, **link; /* of the group */
+    union {
+        struct {
+            struct bide__record *record;
+            struct bide__waiter *joiners; /* newest first */
+        } living;
+        struct {
+            struct bide__failure *failure;
+            const char *name;
+        } ended;
+    } u;
+    int result;
+    bool has_ended;
+    bool forgotten;
+};
+
+/* What a run keeps; the loop's `owner`. */
+struct bide__run {
+    struct bide_loop *loop;
+    struct bide_group *background; /* owns the tasks that are started without a group */
+    struct bide_scope *main_scope; /* what Ctrl-C cancels; NULL once main has ended */
+    struct bide_task *main_handle; /* the main task's, if anybody asked for it */
+    struct bide__slab handles;
+    size_t live; /* tasks */
+    int result;
+    struct bide__failure *failure;
+    bool stop;
+    bool interrupted; /* by Ctrl-C */
+};
+
+/* The running task's record, NULL outside of one. */
+static inline struct bide__record *bide__current(void)
+{
+    struct bide_loop *loop = bide__loop;
+
+    return loop ? (struct bide__record *)(void *)loop->current : NULL;
+}
+
+static inline struct bide__run *bide__run_of(const struct bide_loop *loop)
+{
+    return loop->owner;
+}
+
+/*
+ * Makes a task that runs the coroutine and puts it into the ready queue. group: NULL for main. with_handle: gives it a handle. NULL + *ret_error (-ENOMEM, -EAGAIN)
+ * with a message.
+ */
+struct bide__record *bide__spawn(struct bide_loop *loop, struct bide_group *group, const struct bide_coroutine *coroutine, bool with_handle, int *ret_error);
+
+/* Gives a living task a handle if it has none. NULL without memory. */
+struct bide_task *bide__handle_of(struct bide__record *record);
+
+/* Frees a handle of an ended task. */
+void bide__handle_free(struct bide__run *run, struct bide_task *task);
+
+/* Names a task for the stack overflow message; async-signal-safe. */
+void bide__record_describe(const void *record, char *text, size_t size);
+
+/* Releases the context of a stack whose memory is about to go. */
+void bide__record_discard(void *record);
+
+#endif

@@ -1,0 +1,240 @@
+/*
+ * Cancellation scopes: a tree through all tasks.
+ *
+ * Each task stands in a chain of scopes, innermost first, that ends at its root scope; the root's parent is the scope of the group that owns the task, so the chains form
+ * one tree. A scope is `effective` when waits in it answer -ECANCELED: when it was cancelled itself, or its parent is effective and it is no shield. This is
+ * worked out eagerly: cancel walks the tree below once, marks, and withdraws the waits; entering copies the parent's mark. So the test at each wait is one load,
+ * however deep the tree is, and a wait can never miss a cancellation (level-triggered; asyncio's edge, once ignored, is lost for ever).
+ *
+ * enter and close: O(1), plus the timer. cancel: O(scopes and tasks inside), with an explicit work list: no recursion, however long the chain of tasks.
+ *
+ * The scope that is the cause translates (R3). At the end of a timeout -ECANCELED becomes -ETIMEDOUT if its deadline had passed and nothing around it was cancelled; when
+ * both fell together the outer one wins. What a block makes of -ECANCELED reaches the user through `err`, or through bide(). Only a plain `return` has fixed its value before
+ * we are asked: then the outcome is remembered in task->escaped until the task's next wait, and the next place that sees -ECANCELED without being cancelled (an enclosing
+ * block, a bide() of a caller, the end of the task) takes it for that.
+ *
+ * Must never happen: a scope closed out of order; a cancellation that touches what lies behind a shield; user code run inside cancel.
+ */
+#include "task/scope.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <math.h>
+
+#include "task/failure.h"
+#include "task/wait.h"
+
+static struct bide_scope *scope_of_timer(struct bide__timer *timer)
+{
+    return (struct bide_scope *)((char *)timer - offsetof(struct bide_scope, timer));
+}
+
+static void deadline_passed(struct bide__timer *timer)
+{
+    bide__scope_cancel(scope_of_timer(timer));
+}
+
+void bide__scope_begin(struct bide_scope *scope, struct bide__record *task, struct bide_scope *parent, enum bide__scope_kind kind)
+{
+    scope->task = task;
+    scope->parent = parent;
+    scope->kind = (uint8_t)kind;
+    scope->effective = parent && parent->effective && kind != BIDE__SCOPE_SHIELD;
+    if (task)
+        task->scope = scope;
+}
+
+/* The grace of a shield begins: its timer was reserved at the start of the block. */
+static void begin_grace(struct bide_scope *shield)
+{
+    struct bide__timers *timers = &shield->task->loop->timers;
+
+    if (!shield->reserved)
+        return;
+    shield->reserved = false;
+    bide__timers_unreserve(timers);
+    bide__timer_arm(timers, &shield->timer, bide__deadline_after(bide__clock_now(), shield->seconds));
+}
+
+/*
+ * Marks `scope` and the scopes of the same task inside it, up to the outermost shield; puts the groups among them on the work list; withdraws what the task waits for if
+ * no shield protects it.
+ */
+static void affect(struct bide_scope *scope, struct bide_group **work)
+{
+    struct bide__record *task = scope->task;
+    struct bide_scope *from = scope, *shield = NULL;
+
+    if (task) {
+        from = task->scope;
+        for (struct bide_scope *s = task->scope; s != scope; s = s->parent) {
+            if (s->kind == BIDE__SCOPE_SHIELD) {
+                shield = s;
+                from = s->parent;
+            }
+        }
+    }
+    for (struct bide_scope *s = from;; s = s->parent) {
+        s->effective = true;
+        if (s->kind == BIDE__SCOPE_GROUP) {
+            struct bide_group *group = (struct bide_group *)s;
+
+            group->next_affected = *work;
+            *work = group;
+        }
+        if (s == scope)
+            break;
+    }
+    if (shield)
+        begin_grace(shield);
+    else if (task && task->waiter && task->waiter->withdraw)
+        task->waiter->withdraw(task->waiter);
+}
+
+void bide__scope_cancel(struct bide_scope *scope)
+{
+    struct bide_group *work = NULL;
+
+    scope->cancelled = true;
+    if (scope->effective)
+        return; /* so is all that it encloses */
+    affect(scope, &work);
+    while (work) {
+        struct bide_group *group = work;
+
+        work = group->next_affected;
+        for (struct bide__record *child = group->first; child; child = child->next)
+            if (!child->root.effective)
+                affect(&child->root, &work);
+    }
+}
+
+static struct bide__record *current_for_block(const char *block)
+{
+    struct bide__record *task = bide__current();
+
+    assert(task && "a block was entered outside of a task");
+    (void)block;
+    return task;
+}
+
+static bide_scope *enter_timeout(bide_scope *scope, int64_t deadline, double seconds, int *ret_error)
+{
+    struct bide__record *task = current_for_block("bide_timeout");
+
+    *ret_error = 0;
+    scope->ret_error = ret_error;
+    scope->seconds = seconds;
+    scope->timer.expire = deadline_passed;
+    bide__scope_begin(scope, task, task->scope, BIDE__SCOPE_TIMEOUT);
+    if (deadline != BIDE__FOREVER && seconds <= 0) {
+        scope->cancelled = scope->effective = true;
+    } else if (deadline != BIDE__FOREVER && bide__timer_arm(&task->loop->timers, &scope->timer, deadline) < 0) {
+        task->scope = scope->parent;
+        scope->closed = true;
+        *ret_error = bide_fail(-ENOMEM, "bide_timeout: no memory for the timer");
+        return NULL;
+    }
+    return scope;
+}
+
+bide_scope *bide__timeout_enter(bide_scope *scope, double seconds, int *ret_error)
+{
+    return enter_timeout(scope, bide__deadline_after(bide__clock_now(), seconds), seconds, ret_error);
+}
+
+bide_scope *bide__timeout_enter_at(bide_scope *scope, double when, int *ret_error)
+{
+    int64_t deadline = bide__nanoseconds(when);
+
+    return enter_timeout(scope, deadline, deadline == BIDE__FOREVER ? INFINITY : (double)(deadline - bide__clock_now()) * 1e-9, ret_error);
+}
+
+bide_scope *bide__shield_enter(bide_scope *scope, double grace)
+{
+    struct bide__record *task = current_for_block("bide_shield");
+
+    scope->seconds = grace;
+    scope->timer.expire = deadline_passed;
+    bide__scope_begin(scope, task, task->scope, BIDE__SCOPE_SHIELD);
+    /* an endless grace needs no timer; without memory for one the cleanup is rather not cut short */
+    scope->reserved = bide__nanoseconds(grace) != BIDE__FOREVER && bide__timers_reserve(&task->loop->timers) == 0;
+    if (scope->parent->effective)
+        begin_grace(scope);
+    return scope;
+}
+
+static int translate_timeout(struct bide_scope *scope, int err)
+{
+    if (err != -ECANCELED || !scope->cancelled || scope->parent->effective)
+        return err;
+    bide__failure_set(&scope->task->failure, -ETIMEDOUT, "timed out after %.3g s (%s:%d)", scope->seconds > 0 ? scope->seconds : 0.0, scope->file,
+                      scope->line);
+    return -ETIMEDOUT;
+}
+
+int bide__scope_unescape(struct bide__record *task, int err)
+{
+    if (err == -ECANCELED && task->escaped && !task->scope->effective) {
+        err = task->escaped;
+        task->escaped = 0;
+    }
+    return err;
+}
+
+int bide__scope_close(struct bide_scope *scope, int err)
+{
+    struct bide__record *task = scope->task;
+
+    if (scope->closed)
+        return err;
+    assert(task->scope == scope && "blocks must be left in the order they were entered");
+    err = bide__scope_unescape(task, err);
+    if (scope->kind == BIDE__SCOPE_GROUP)
+        err = bide__group_close((struct bide_group *)scope, err);
+    bide__timer_cancel(&task->loop->timers, &scope->timer);
+    task->scope = scope->parent;
+    scope->closed = true;
+    if (scope->kind == BIDE__SCOPE_TIMEOUT)
+        err = translate_timeout(scope, err);
+    if (scope->reserved)
+        bide__timers_unreserve(&task->loop->timers);
+    if (scope->ret_error)
+        *scope->ret_error = err;
+    return err;
+}
+
+void bide__scope_cleanup(bide_scope *scope)
+{
+    if (scope->closed)
+        return;
+    struct bide__record *task = scope->task;
+    int err = bide__scope_close(scope, scope->ret_error ? *scope->ret_error : 0);
+    if (scope->ended)
+        return;
+    /* left by break, return or goto: a returned -ECANCELED is out of our sight, so remember what it stands for */
+    if (scope->kind == BIDE__SCOPE_TIMEOUT)
+        err = translate_timeout(scope, -ECANCELED);
+    if (err < 0 && err != -ECANCELED)
+        task->escaped = err;
+}
+
+int bide__return_error(int err, struct bide_scope *enclosing, const char *expression, const char *file, int line)
+{
+    struct bide__record *task = bide__current();
+
+    for (struct bide_scope *scope = enclosing; scope; scope = scope->lexical)
+        err = bide__scope_close(scope, err);
+    if (task)
+        err = bide__scope_unescape(task, err);
+    if (err != -ECANCELED)
+        bide__failure_trace(bide__failure_place(), err, (struct bide__trace_line){ expression, file, line, 0 });
+    return err;
+}
+
+bool bide_cancelled(void)
+{
+    const struct bide__record *task = bide__current();
+
+    return task && task->scope->effective;
+}

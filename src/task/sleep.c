@@ -1,0 +1,43 @@
+/* Sleeping: a timer and a waiter on the sleeper's stack. Nothing is allocated but the timer's entry in the heap. */
+#include <errno.h>
+
+#include "task/wait.h"
+
+struct sleeper {
+    struct bide__waiter waiter;
+    struct bide__timer timer;
+};
+
+static void wake_up(struct bide__timer *timer)
+{
+    bide__wake(&((struct sleeper *)((char *)timer - offsetof(struct sleeper, timer)))->waiter, 0);
+}
+
+static void withdraw_sleep(struct bide__waiter *waiter)
+{
+    bide__timer_cancel(&waiter->task->loop->timers, &((struct sleeper *)waiter)->timer);
+    bide__wake(waiter, -ECANCELED);
+}
+
+int bide_sleep(double seconds)
+{
+    struct bide__record *task;
+    int err = bide__checkpoint(&task);
+
+    if (err < 0)
+        return err;
+    if (seconds <= 0) {
+        bide__yield(task->loop);
+        return task->scope->effective ? -ECANCELED : 0;
+    }
+    struct sleeper sleeper = { .waiter = { .task = task, .withdraw = withdraw_sleep }, .timer = { .expire = wake_up } };
+    int64_t deadline = bide__deadline_after(bide__clock_now(), seconds);
+    if (deadline != BIDE__FOREVER && bide__timer_arm(&task->loop->timers, &sleeper.timer, deadline) < 0)
+        return bide_fail(-ENOMEM, "bide_sleep: no memory for the timer");
+    return bide__wait(&sleeper.waiter);
+}
+
+double bide_time(void)
+{
+    return (double)bide__clock_now() * 1e-9;
+}

@@ -1,0 +1,213 @@
+/*
+ * Tasks: a call that runs later on its own stack.
+ *
+ * spawn takes a pooled stack, copies the arguments, and queues the record: about ten stores when the stack is warm. The stack's flow of control loops in its trampoline, so
+ * a stack that was used before only needs its record filled in; when a task ends it gives its stack back and parks in the trampoline. Arguments that do not fit the record are
+ * placed below it, which needs the trampoline to be made anew.
+ *
+ * A handle is a separate small block, made only when somebody asks: it outlives the task, until its group ends or it is forgotten; the stack does not.
+ *
+ * Must never happen: a record touched after its stack was given back (the next spawn may have it); the body run inside create_task.
+ */
+#include <assert.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/slab.h"
+#include "task/failure.h"
+#include "task/scope.h"
+#include "task/wait.h"
+
+static void wake_joiners(struct bide_task *task)
+{
+    struct bide__waiter *waiter = task->u.living.joiners, *oldest = NULL;
+
+    while (waiter) { /* newest first: turn round */
+        struct bide__waiter *next = waiter->next;
+
+        waiter->next = oldest;
+        oldest = waiter;
+        waiter = next;
+    }
+    while (oldest) {
+        struct bide__waiter *next = oldest->next;
+
+        bide__wake(oldest, 0);
+        oldest = next;
+    }
+}
+
+static void end_handle(struct bide__run *run, struct bide__record *record, int result)
+{
+    struct bide_task *task = record->handle;
+
+    wake_joiners(task);
+    task->has_ended = true;
+    task->result = result;
+    task->u.ended.failure = record->failure && record->failure->code == result ? bide__failure_copy(record->failure) : NULL;
+    task->u.ended.name = record->name;
+    if (task->forgotten)
+        bide__handle_free(run, task);
+}
+
+/* The end of a task: hands on its result, then gives its stack back. The record may be another task's when this function has returned. */
+static void finish(struct bide__record *record, int result)
+{
+    struct bide_loop *loop = record->loop;
+    struct bide__run *run = bide__run_of(loop);
+    struct bide_group *group = record->group;
+
+    assert(record->scope == &record->root);
+    result = bide__scope_unescape(record, result);
+    if (result < 0 && result != -ECANCELED)
+        bide__failure_trace(&record->failure, result, (struct bide__trace_line){ record->name, record->file, record->line, 1 });
+    if (record->ret_result)
+        *record->ret_result = result;
+    if (record->handle)
+        end_handle(run, record, result);
+    if (group) {
+        bide__group_child_ended(group, record, result);
+    } else {
+        run->result = result;
+        run->failure = record->failure;
+        record->failure = NULL;
+        run->stop = true;
+    }
+    bide__failure_free(record->failure);
+    record->failure = NULL;
+    run->live--;
+    bide__ready_unreserve(loop);
+    bide__stack_give(&loop->stacks, record);
+}
+
+static void trampoline(void *argument)
+{
+    struct bide__record *record = argument;
+
+    for (;;) {
+        finish(record, record->entry(record->arguments));
+        bide__park(record->loop);
+    }
+}
+
+static void place_arguments(struct bide__record *record, const struct bide_coroutine *coroutine, bool fresh)
+{
+    struct bide_loop *loop = record->loop;
+    void *low, *high;
+
+    record->arguments = record->inline_arguments;
+    if (coroutine->size > sizeof record->inline_arguments || fresh) {
+        bide__stack_bounds(&loop->stacks, record, &low, &high);
+        if (coroutine->size > sizeof record->inline_arguments)
+            record->arguments = high = (char *)high - ((coroutine->size + 63) & ~(size_t)63);
+        if (!fresh)
+            bide__context_release(&record->coroutine.context);
+        bide__context_make(&record->coroutine.context, low, high, trampoline, record);
+    }
+    memcpy(record->arguments, coroutine->arguments, coroutine->size);
+}
+
+static void fill_in(struct bide__record *record, struct bide_group *group, const struct bide_coroutine *coroutine)
+{
+    record->waiter = NULL;
+    record->self = &record->root;
+    record->entry = coroutine->entry;
+    record->escaped = 0;
+    record->ret_result = NULL;
+    record->group = group;
+    record->handle = NULL;
+    record->failure = NULL;
+    record->name = coroutine->name;
+    record->file = coroutine->file;
+    record->line = coroutine->line;
+    record->root = (struct bide_scope){ 0 };
+    bide__scope_begin(&record->root, record, group ? &group->scope : NULL, BIDE__SCOPE_TASK);
+}
+
+struct bide__record *bide__spawn(struct bide_loop *loop, struct bide_group *group, const struct bide_coroutine *coroutine, bool with_handle, int *ret_error)
+{
+    struct bide__run *run = bide__run_of(loop);
+    bool fresh;
+
+    if (bide__ready_reserve(loop) < 0) {
+        *ret_error = bide_fail(-ENOMEM, "start task '%s': no memory for the ready queue", coroutine->name);
+        return NULL;
+    }
+    struct bide__record *record = bide__stack_take(&loop->stacks, &fresh);
+    if (!record) {
+        *ret_error = errno == EAGAIN ? bide_fail(-EAGAIN, "start task '%s': %zu tasks are alive, the limit", coroutine->name, run->live)
+                                     : bide_fail(-ENOMEM, "start task '%s': no memory for a stack (%zu tasks are alive)", coroutine->name, run->live);
+        bide__ready_unreserve(loop);
+        return NULL;
+    }
+    record->loop = loop;
+    place_arguments(record, coroutine, fresh);
+    fill_in(record, group, coroutine);
+    run->live++;
+    if (group) {
+        assert(!group->scope.closed && "a task was started in a group that has ended");
+        record->next = NULL;
+        record->previous = group->last;
+        *(group->last ? &group->last->next : &group->first) = record;
+        group->last = record;
+        group->live++;
+    }
+    if (with_handle && !bide__handle_of(record)) {
+        /* it has not run: take it back without a trace */
+        *ret_error = bide_fail(-ENOMEM, "start task '%s': no memory for its handle", coroutine->name);
+        if (group) {
+            *(record->previous ? &record->previous->next : &group->first) = NULL;
+            group->last = record->previous;
+            group->live--;
+        }
+        run->live--;
+        bide__ready_unreserve(loop);
+        bide__stack_give(&loop->stacks, record);
+        return NULL;
+    }
+    bide__ready_push(loop, (uintptr_t)record);
+    return record;
+}
+
+/* The group a task is to be started in, for NULL the run's own; NULL outside of a loop. */
+static struct bide_group *group_or_background(struct bide_group *group)
+{
+    if (group)
+        return group;
+    assert(bide__loop && "a task was started outside of a running loop");
+    return bide__run_of(bide__loop)->background;
+}
+
+bide_task *bide_create_task(bide_group *group, bide_coroutine coroutine)
+{
+    struct bide_group *owner = group_or_background(group);
+    int err = 0;
+    struct bide__record *record = bide__spawn(owner->loop, owner, &coroutine, true, &err);
+
+    if (!record && !owner->keep_going)
+        bide__group_fail(owner, err, *bide__failure_place());
+    return record ? record->handle : NULL;
+}
+
+int bide_start(bide_group *group, bide_coroutine coroutine)
+{
+    struct bide_group *owner = group_or_background(group);
+    int err = 0;
+
+    if (!bide__spawn(owner->loop, owner, &coroutine, false, &err) && !owner->keep_going)
+        bide__group_fail(owner, err, *bide__failure_place());
+    return err;
+}
+
+void bide__record_describe(const void *record, char *text, size_t size)
+{
+    const struct bide__record *task = record;
+
+    snprintf(text, size, "task '%s' (%s:%d)", task->name, task->file, task->line);
+}
+
+void bide__record_discard(void *record)
+{
+    bide__context_release(&((struct bide__record *)record)->coroutine.context);
+}

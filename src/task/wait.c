@@ -1,0 +1,128 @@
+/*
+ * Waiting: how a task parks, how it is woken, and how a cancellation gets it out.
+ *
+ * Every wait in bide is a struct bide__waiter on the waiting task's stack. Whoever fulfils it calls wake once; a cancellation calls withdraw, which ends the wait with
+ * -ECANCELED if it has not been fulfilled. Both clear task->waiter, so the one that comes second finds nothing to do: a wait that was fulfilled is never
+ * taken back (R2), a wait that was withdrawn never happens (R1). All in O(1).
+ *
+ * Must never happen: a task woken twice for one wait; a waiter left in a list when its function returns.
+ */
+#include "task/wait.h"
+
+#include <assert.h>
+#include <errno.h>
+
+int bide__checkpoint(struct bide__record **ret_task)
+{
+    struct bide__record *task = bide__current();
+
+    if (!task)
+        return bide_fail(-EPERM, "a call that may wait was made outside of a task");
+    *ret_task = task;
+    task->escaped = 0;
+    if (__builtin_expect(task->scope->effective, 0)) {
+        bide__yield(task->loop);
+        return -ECANCELED;
+    }
+    return 0;
+}
+
+int bide__wait(struct bide__waiter *waiter)
+{
+    struct bide__record *task = waiter->task;
+
+    assert(!task->waiter);
+    task->waiter = waiter;
+    bide__park(task->loop);
+    return waiter->result;
+}
+
+void bide__wake(struct bide__waiter *waiter, int result)
+{
+    struct bide__record *task = waiter->task;
+
+    assert(task->waiter == waiter);
+    waiter->result = result;
+    task->waiter = NULL;
+    bide__ready_push(task->loop, (uintptr_t)task);
+}
+
+static void take_out(struct bide__waiter *waiter)
+{
+    struct bide__wait_list *list = waiter->list;
+
+    if (waiter->previous)
+        waiter->previous->next = waiter->next;
+    else
+        list->first = waiter->next;
+    if (waiter->next)
+        waiter->next->previous = waiter->previous;
+    else
+        list->last = waiter->previous;
+    waiter->list = NULL;
+}
+
+static void withdraw_from_list(struct bide__waiter *waiter)
+{
+    take_out(waiter);
+    bide__wake(waiter, -ECANCELED);
+}
+
+int bide__wait_in(struct bide__wait_list *list, struct bide__record *task)
+{
+    struct bide__waiter waiter = { .task = task, .withdraw = withdraw_from_list, .previous = list->last, .list = list };
+
+    if (list->last)
+        list->last->next = &waiter;
+    else
+        list->first = &waiter;
+    list->last = &waiter;
+    return bide__wait(&waiter);
+}
+
+struct bide__waiter *bide__wait_list_take(struct bide__wait_list *list)
+{
+    struct bide__waiter *waiter = list->first;
+
+    if (waiter)
+        take_out(waiter);
+    return waiter;
+}
+
+struct op_waiter {
+    struct bide__waiter waiter;
+    struct bide__op *op;
+};
+
+static void withdraw_op(struct bide__waiter *waiter)
+{
+    struct bide__op *op = ((struct op_waiter *)waiter)->op;
+
+    if (op->done || op->cancelling)
+        return;
+    op->cancelling = true;
+    waiter->task->loop->backend->cancel(waiter->task->loop, op);
+}
+
+int64_t bide__op_run(struct bide__op *op)
+{
+    struct bide__record *task;
+    int err = bide__checkpoint(&task);
+
+    if (err < 0)
+        return err;
+    struct bide_loop *loop = task->loop;
+    op->ready = (uintptr_t)task;
+    op->done = false;
+    op->cancelling = false;
+    if (loop->backend->submit(loop, op)) {
+        if (loop->budget-- == 0)
+            bide__yield(loop);
+        return op->result;
+    }
+    struct op_waiter waiter = { .waiter = { .task = task, .withdraw = withdraw_op }, .op = op };
+    task->waiter = &waiter.waiter;
+    bide__park(loop); /* the completion makes the task ready by itself */
+    task->waiter = NULL;
+    return op->result;
+}

@@ -1,0 +1,48 @@
+/* task/wait.h - the one way a task waits. */
+#ifndef BIDE_TASK_WAIT_H
+#define BIDE_TASK_WAIT_H
+
+#include "task/record.h"
+
+/*
+ * A wait in progress; lies on the waiting task's stack. `withdraw` ends it because of a cancellation: it takes the waiter out of wherever it stands and
+ * calls bide__wake(waiter, -ECANCELED), now or (an operation of the kernel) later. NULL: the wait cannot be given up.
+ */
+struct bide__waiter {
+    struct bide__record *task;
+    void (*withdraw)(struct bide__waiter *waiter);
+    struct bide__waiter *next, *previous;
+    struct bide__wait_list *list;
+    int result;
+};
+
+/* Those who wait for one thing, first in first out. Zeroed: nobody. */
+struct bide__wait_list {
+    struct bide__waiter *first, *last;
+};
+
+/*
+ * The beginning of every call that may wait. 0; -ECANCELED, after a turn for the others, in a cancelled scope; -EPERM with a message outside of a task. ret_task: the
+ * running task.
+ */
+int bide__checkpoint(struct bide__record **ret_task);
+
+/* Parks the running task until bide__wake; returns the result given there. The waiter's task and withdraw are set; it stands where its waker finds it. */
+int bide__wait(struct bide__waiter *waiter);
+
+/* Ends a wait: its task becomes ready with this result. Exactly once for each wait. */
+void bide__wake(struct bide__waiter *waiter, int result);
+
+/* Waits at the end of a list; cancelled, it is taken out again. The result given by the waker, or -ECANCELED. */
+int bide__wait_in(struct bide__wait_list *list, struct bide__record *task);
+
+/* The first of a list, taken out (it has not been woken yet); NULL: nobody waits. */
+struct bide__waiter *bide__wait_list_take(struct bide__wait_list *list);
+
+/*
+ * Does an operation of the kernel: its result. Begins with a checkpoint. Cancelled while it is in progress, it returns when the kernel is done with it: -ECANCELED
+ * (it did not happen) or the result that was faster. After many operations that did not wait it lets the others run.
+ */
+int64_t bide__op_run(struct bide__op *op);
+
+#endif
