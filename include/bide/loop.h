@@ -69,6 +69,23 @@ BIDE_EXPORT int bide_add_signal_handler(bide_loop *loop, int signal_number, void
 /* bide_remove_signal_handler - restores what the signal did before. True if there was a handler. The end of run() removes them all. */
 BIDE_EXPORT bool bide_remove_signal_handler(bide_loop *loop, int signal_number);
 
+/* What a loop runs on; see bide_loop_information(). The texts are valid as long as the loop. */
+typedef struct bide_loop_facts {
+    const char *backend;        /* "epoll" or "io_uring" */
+    const char *backend_reason; /* why, in one line */
+    size_t stack_size;          /* bytes of address space for each task */
+    size_t stacks_live;         /* tasks that have one now */
+    size_t stacks_idle;         /* kept for the next ones */
+    const char *stack_guard;    /* "madvise", "mprotect" or "none": what makes an overflow a clean fault */
+    size_t stacks_unguarded;
+} bide_loop_facts;
+
+/* bide_loop_information - fills in what the loop runs on, for diagnosis. */
+BIDE_EXPORT void bide_loop_information(const bide_loop *loop, bide_loop_facts *ret_facts);
+
+/* bide_probe_backend - whether a backend ("epoll", "io_uring") can be used here: 0, or -errno with the reason in one line. Waits for nothing, changes nothing. */
+BIDE_EXPORT int bide_probe_backend(const char *name, char *reason, size_t size);
+
 /* bide_backend_name - "epoll" or "io_uring": what this loop waits with. bide_backend_reason: why, in one line. Valid as long as the loop. */
 BIDE_EXPORT const char *bide_backend_name(const bide_loop *loop);
 BIDE_EXPORT const char *bide_backend_reason(const bide_loop *loop);

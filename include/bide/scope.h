@@ -34,20 +34,20 @@ struct bide__timer {
 
 enum bide__scope_kind { BIDE__SCOPE_TASK, BIDE__SCOPE_TIMEOUT, BIDE__SCOPE_SHIELD, BIDE__SCOPE_GROUP };
 
-/* A cancellation scope. Lives in the frame of its block; its fields are bide's own. */
+/* A cancellation scope. Lives in the frame of its block; its fields are bide's own. Those up to `closed` are all that a task's root scope has set. */
 typedef struct bide_scope {
-    struct bide_scope *parent;  /* the next one outwards: of the same task, or the group that owns the task */
-    struct bide_scope *lexical; /* the enclosing block of the same function */
-    struct bide__record *task;  /* whose stack it lies on; NULL: run()'s own group */
-    int *ret_error;
-    const char *file;
-    int line;
+    struct bide_scope *parent; /* the next one outwards: of the same task, or the group that owns the task */
+    struct bide__record *task; /* whose stack it lies on */
     uint8_t kind;
     bool cancelled; /* this scope itself was cancelled, or its deadline passed */
     bool effective; /* waits inside answer -ECANCELED: it or, up to the nearest shield, an enclosing scope is cancelled */
     bool closed;
     bool ended;    /* the block came to its end, or to a `continue` */
     bool reserved; /* shield: holds a place for its timer */
+    int line;
+    const char *file;
+    struct bide_scope *lexical; /* the enclosing block of the same function */
+    int *ret_error;
     double seconds; /* timeout: its length, for the message; shield: the grace */
     struct bide__timer timer;
 } bide_scope;

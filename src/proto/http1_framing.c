@@ -78,6 +78,20 @@ int bide__http1_check_target(struct bide__http1_parser *parser, const char *buff
     return check_absolute(parser, buffer);
 }
 
+/* Whether there is a tab in the white space around the value. Allowed by the grammar, but widespread parsers (llhttp) then
+ * see another value, which for a header that frames the message is a way to smuggle. */
+static bool has_tab_around(const char *buffer, const struct bide__http1_header *header)
+{
+    const char *start = buffer + header->value.offset;
+    const char *end = start + header->value.length;
+
+    while (start[-1] == ' ')
+        start--;
+    while (*end == ' ')
+        end++;
+    return start[-1] == '\t' || *end == '\t';
+}
+
 static int note_host(struct bide__http1_parser *parser, const char *buffer, const struct bide__http1_header *header)
 {
     if (parser->mode != BIDE__HTTP1_REQUEST)
@@ -99,7 +113,7 @@ static int note_content_length(struct bide__http1_parser *parser, const char *bu
     if (parser->seen & BIDE__HTTP1_SEEN_LENGTH)
         return bide__http1_fail(parser, BIDE__HTTP1_DUPLICATE_CONTENT_LENGTH, header->name.offset);
     parser->seen |= BIDE__HTTP1_SEEN_LENGTH;
-    if (header->value.length == 0)
+    if (header->value.length == 0 || has_tab_around(buffer, header))
         return bide__http1_fail(parser, BIDE__HTTP1_BAD_CONTENT_LENGTH, header->value.offset);
     for (uint32_t i = 0; i < header->value.length; i++)
         if (digits[i] < '0' || digits[i] > '9')
@@ -124,7 +138,9 @@ static int note_transfer_encoding(struct bide__http1_parser *parser, const char 
     if (parser->seen & BIDE__HTTP1_SEEN_ENCODING)
         return bide__http1_fail(parser, BIDE__HTTP1_DUPLICATE_TRANSFER_ENCODING, header->name.offset);
     parser->seen |= BIDE__HTTP1_SEEN_ENCODING;
-    if (bide__http1_equals(value, header->value.length, "chunked"))
+    if (has_tab_around(buffer, header))
+        return bide__http1_fail(parser, BIDE__HTTP1_BAD_TRANSFER_ENCODING, header->value.offset);
+    if (BIDE__HTTP1_IS(value, header->value.length, "chunked"))
         return 1;
     while (bide__http1_next_element(value, header->value.length, &position, &coding, &length)) {
         last_is_chunked = bide__http1_equals(coding, length, "chunked");
@@ -164,27 +180,20 @@ int bide__http1_note_header(struct bide__http1_parser *parser, const char *buffe
     const char *name = buffer + header->name.offset;
     size_t length = header->name.length;
 
-    switch (length) {
-    case 4:
-        return BIDE__HTTP1_IS(name, length, "host") ? note_host(parser, buffer, header) : 1;
-    case 6:
-        if (BIDE__HTTP1_IS(name, length, "expect") &&
-            BIDE__HTTP1_IS(buffer + header->value.offset, header->value.length, "100-continue"))
-            parser->seen |= BIDE__HTTP1_SEEN_EXPECT;
-        return 1;
-    case 7:
-        if (BIDE__HTTP1_IS(name, length, "upgrade"))
-            parser->seen |= BIDE__HTTP1_SEEN_UPGRADE;
-        return 1;
-    case 10:
-        return BIDE__HTTP1_IS(name, length, "connection") ? note_connection(parser, buffer, header) : 1;
-    case 14:
-        return BIDE__HTTP1_IS(name, length, "content-length") ? note_content_length(parser, buffer, header) : 1;
-    case 17:
-        return BIDE__HTTP1_IS(name, length, "transfer-encoding") ? note_transfer_encoding(parser, buffer, header) : 1;
-    default:
-        return 1;
-    }
+    if (BIDE__HTTP1_IS(name, length, "host"))
+        return note_host(parser, buffer, header);
+    if (BIDE__HTTP1_IS(name, length, "connection"))
+        return note_connection(parser, buffer, header);
+    if (BIDE__HTTP1_IS(name, length, "content-length"))
+        return note_content_length(parser, buffer, header);
+    if (BIDE__HTTP1_IS(name, length, "transfer-encoding"))
+        return note_transfer_encoding(parser, buffer, header);
+    if (BIDE__HTTP1_IS(name, length, "upgrade"))
+        parser->seen |= BIDE__HTTP1_SEEN_UPGRADE;
+    else if (BIDE__HTTP1_IS(name, length, "expect") &&
+             BIDE__HTTP1_IS(buffer + header->value.offset, header->value.length, "100-continue"))
+        parser->seen |= BIDE__HTTP1_SEEN_EXPECT;
+    return 1;
 }
 
 /* Responses that end with their head whatever their headers say (RFC 9112 6.3). */

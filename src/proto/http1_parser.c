@@ -264,8 +264,8 @@ static int parse_status_line(struct bide__http1_parser *parser, const char *buff
     return result;
 }
 
-/* Lengths of the names that bide__http1_note_header() knows, as bits: most headers need not go there. */
-#define NOTED_LENGTHS (1u << 4 | 1u << 6 | 1u << 7 | 1u << 10 | 1u << 14 | 1u << 17)
+/* First letters of the names that bide__http1_note_header() knows, by their lengths: few other headers need to go there. */
+static const char noted_names[] = { [4] = 'h', [6] = 'e', [7] = 'u', [10] = 'c', [14] = 'c', [17] = 't' };
 
 /* Why the name of a header ended at a byte that is not a colon. */
 static int refuse_name(struct bide__http1_parser *parser, const char *buffer, size_t at)
@@ -315,14 +315,57 @@ static inline int parse_name(struct bide__http1_parser *parser, const char *buff
     return refuse_name(parser, buffer, at);
 }
 
+/* Store the header whose name and value are at those places, without the white space around the value. */
+static inline int store_header(struct bide__http1_parser *parser, const char *buffer, size_t start, size_t name_length,
+                               size_t value_end)
+{
+    struct bide__http1_header *header = &parser->headers[parser->header_count++];
+    size_t from = start + name_length + 1;
+
+    while (from < value_end && (buffer[from] == ' ' || buffer[from] == '\t'))
+        from++;
+    while (value_end > from && (buffer[value_end - 1] == ' ' || buffer[value_end - 1] == '\t'))
+        value_end--;
+    header->name = slice(start, start + name_length);
+    header->value = slice(from, value_end);
+    if (name_length < sizeof noted_names && (buffer[start] | 0x20) == noted_names[name_length])
+        return bide__http1_note_header(parser, buffer, header);
+    return LINE_DONE;
+}
+
+/*
+ * Complete and correct header lines, as fast as they come. The end of the line is searched first and the colon after
+ * that, so that the search for the next line does not wait for the colon of this one. Stops before the first line that
+ * is incomplete, wrong or empty: what is the matter with it is left to parse_name() and parse_value().
+ */
+static int parse_plain_lines(struct bide__http1_parser *parser, const char *buffer, size_t end)
+{
+    size_t limit = parser->limits->header_line;
+    size_t start = parser->line_start;
+    int result = LINE_DONE;
+
+    while (result == LINE_DONE && parser->header_count < parser->header_capacity) {
+        size_t stop = limit < end - start ? start + limit : end;
+        size_t at = http1_value_end(buffer, start, stop), name_end;
+
+        if (at == stop || end - at < 2 || buffer[at] != '\r' || buffer[at + 1] != '\n')
+            break;
+        name_end = http1_token_end(buffer, start, end);
+        if (name_end == start || buffer[name_end] != ':')
+            break;
+        result = store_header(parser, buffer, start, name_end - start, at);
+        start = at + 2;
+    }
+    parser->line_start = parser->scan = start;
+    return result;
+}
+
 /* The value of a header and its CRLF, from `scan` on. Stores the header. */
 static inline int parse_value(struct bide__http1_parser *parser, const char *buffer, size_t end)
 {
     size_t start = parser->line_start;
     size_t stop = line_stop(parser, parser->limits->header_line, end);
-    size_t from = start + parser->name_length + 1;
     size_t at = parser->scan;
-    struct bide__http1_header *header;
     int result;
 
     if (at < stop)
@@ -332,18 +375,10 @@ static inline int parse_value(struct bide__http1_parser *parser, const char *buf
     if (at >= stop && buffer[stop] != '\r')
         return bide__http1_fail(parser, BIDE__HTTP1_HEADER_LINE_TOO_LONG, stop);
     result = finish_line(parser, buffer, at, end, BIDE__HTTP1_BAD_HEADER_VALUE);
-    if (result != LINE_DONE)
-        return result;
-    while (from < at && (buffer[from] == ' ' || buffer[from] == '\t'))
-        from++;
-    while (at > from && (buffer[at - 1] == ' ' || buffer[at - 1] == '\t'))
-        at--;
-    header = &parser->headers[parser->header_count++];
-    header->name = (struct bide__http1_slice){ (uint32_t)start, parser->name_length };
-    header->value = slice(from, at);
-    if (parser->name_length < 32 && (NOTED_LENGTHS >> parser->name_length & 1))
-        result = bide__http1_note_header(parser, buffer, header);
-    parser->name_length = 0;
+    if (result == LINE_DONE)
+        result = store_header(parser, buffer, start, parser->name_length, at);
+    if (result == LINE_DONE)
+        parser->name_length = 0;
     return result;
 }
 
@@ -361,7 +396,9 @@ ssize_t bide__http1_parse_head(struct bide__http1_parser *parser, const char *bu
         parser->start_line_done = result == LINE_DONE;
     }
     while (result == LINE_DONE) {
-        if (parser->name_length == 0)
+        if (parser->scan == parser->line_start)
+            result = parse_plain_lines(parser, buffer, end);
+        if (result == LINE_DONE && parser->name_length == 0)
             result = parse_name(parser, buffer, end);
         if (result == LINE_DONE)
             result = parse_value(parser, buffer, end);

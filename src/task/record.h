@@ -34,8 +34,8 @@ struct bide__record {
     const char *name;
     const char *file;
     int line;
-    struct bide_scope root;
     char inline_arguments[BIDE__INLINE_ARGUMENTS] __attribute__((aligned(16)));
+    struct bide_scope root; /* last: most of it is never touched */
 };
 
 /* A handle: what is left of a task when it has ended. Small, because there may be a million. */

@@ -105,7 +105,8 @@ static void place_arguments(struct bide__record *record, const struct bide_corou
             bide__context_release(&record->coroutine.context);
         bide__context_make(&record->coroutine.context, low, high, trampoline, record);
     }
-    memcpy(record->arguments, coroutine->arguments, coroutine->size);
+    if (coroutine->size)
+        memcpy(record->arguments, coroutine->arguments, coroutine->size);
 }
 
 static void fill_in(struct bide__record *record, struct bide_group *group, const struct bide_coroutine *coroutine)
@@ -121,7 +122,7 @@ static void fill_in(struct bide__record *record, struct bide_group *group, const
     record->name = coroutine->name;
     record->file = coroutine->file;
     record->line = coroutine->line;
-    record->root = (struct bide_scope){ 0 };
+    record->root.cancelled = record->root.closed = false;
     bide__scope_begin(&record->root, record, group ? &group->scope : NULL, BIDE__SCOPE_TASK);
 }
 

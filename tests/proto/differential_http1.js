@@ -20,25 +20,23 @@ function parse(kind, message) {
     const parser = new HTTPParser();
     let text = null, headers = [], body = '', trailers = [], complete = false, started = false;
     parser.initialize(kind === 'Q' ? HTTPParser.REQUEST : HTTPParser.RESPONSE, {}, 1 << 20, 0);
-    parser[HTTPParser.kOnHeaders | 0] = (list) => { (started ? trailers : headers).push(...list); };
+    parser[HTTPParser.kOnHeaders | 0] = (list) => {
+        if (!complete) (started ? trailers : headers).push(...list);
+    };
     parser[HTTPParser.kOnHeadersComplete | 0] = (major, minor, list, method, url, status, reason, upgrade, keepAlive) => {
-        if (started) throw new Error('second message');
+        if (complete) return 0;         // only the first message counts, whatever follows it
         started = true;
         headers.push(...(list || []));
         text = kind === 'Q' ? `${methods[method]} ${url}` : `${status} ${reason}`;
         text += ` ${major}.${minor}${keepAlive ? ' keep-alive' : ''}\n`;
         return 0;
     };
-    parser[HTTPParser.kOnBody | 0] = (bytes) => { body += bytes.toString('latin1'); };
+    parser[HTTPParser.kOnBody | 0] = (bytes) => {
+        if (!complete) body += bytes.toString('latin1');
+    };
     parser[HTTPParser.kOnMessageComplete | 0] = () => { complete = true; };
-    let result;
-    try {
-        result = parser.execute(message);
-        if (!(result instanceof Error) && !complete) result = parser.finish() || 0;
-    } catch (error) {
-        result = error;
-    }
-    if (result instanceof Error || !complete) return null;
+    if (!(parser.execute(message) instanceof Error) && !complete) parser.finish();
+    if (!complete) return null;
     for (let i = 0; i < headers.length; i += 2) text += `${headers[i]}: ${headers[i + 1]}\n`;
     text += `\n${body}\n`;
     for (let i = 0; i < trailers.length; i += 2) text += `${trailers[i]}: ${trailers[i + 1]}\n`;
