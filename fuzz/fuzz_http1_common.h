@@ -62,14 +62,18 @@ static inline void demand_round_trip(enum bide__http1_mode mode, const char *byt
     bide__http1_parser_init(&second, mode, NULL, again, TRANSCRIPT_HEADERS);
     demand(bide__http1_parse_head(&second, buffer, (size_t)written) == written, "what was written is accepted");
     demand(first.header_count == second.header_count && first.framing == second.framing &&
-           first.content_length == second.content_length && first.keep_alive == second.keep_alive &&
-           first.status == second.status, "what was written means the same");
-    demand(same_slice(bytes, first.method, buffer, second.method) && same_slice(bytes, first.target, buffer, second.target) &&
-           same_slice(bytes, first.host, buffer, second.host) && same_slice(bytes, first.reason, buffer, second.reason),
+               first.content_length == second.content_length && first.keep_alive == second.keep_alive &&
+               first.status == second.status,
+           "what was written means the same");
+    demand(same_slice(bytes, first.method, buffer, second.method) &&
+               same_slice(bytes, first.target, buffer, second.target) &&
+               same_slice(bytes, first.host, buffer, second.host) &&
+               same_slice(bytes, first.reason, buffer, second.reason),
            "the start line is the same");
     for (size_t i = 0; i < first.header_count; i++)
         demand(same_slice(bytes, headers[i].name, buffer, again[i].name) &&
-               same_slice(bytes, headers[i].value, buffer, again[i].value), "the headers are the same");
+                   same_slice(bytes, headers[i].value, buffer, again[i].value),
+               "the headers are the same");
 }
 
 #endif

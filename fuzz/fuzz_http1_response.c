@@ -7,7 +7,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static const struct bide__http1_limits small = {
-        .start_line = 18, .header_line = 24, .header_count = 3, .head = 80, .chunk_extension = 5, .trailers = 20, .body = 9,
+        .start_line = 18,
+        .header_line = 24,
+        .header_count = 3,
+        .head = 80,
+        .chunk_extension = 5,
+        .trailers = 20,
+        .body = 9,
     };
     struct feeding feeding = { .mode = BIDE__HTTP1_RESPONSE };
 

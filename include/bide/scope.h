@@ -44,6 +44,7 @@ typedef struct bide_scope {
     bool closed;
     bool ended;    /* the block came to its end, or to a `continue` */
     bool reserved; /* shield: holds a place for its timer */
+    bool no_timer; /* timeout: there was no memory for its timer */
     int line;
     const char *file;
     struct bide_scope *lexical; /* the enclosing block of the same function */
@@ -78,7 +79,7 @@ typedef struct bide_group {
  * -ECANCELED becomes -ETIMEDOUT if this deadline was the cause; if an enclosing scope was cancelled too, it stays -ECANCELED and the outer one
  * translates. An error of another kind, or success, stays as it is. seconds: INFINITY is no limit; <= 0: the first wait inside is cancelled,
  * a block that does not wait is not. err: an int variable that outlives the block; set to 0 at the start. Without memory for the timer the
- * block is skipped and err is -ENOMEM. Follows asyncio.timeout (semantics H1-H12); the timeout of a cleanup works in a cancelled task only
+ * block's waits are cancelled, and that becomes -ENOMEM instead. Follows asyncio.timeout (semantics H1-H12); the timeout of a cleanup works in a cancelled task only
  * inside a bide_shield.
  */
 #define bide_timeout(seconds, err) BIDE__TIMEOUT(bide__timeout_enter, seconds, err, __COUNTER__)
@@ -152,10 +153,10 @@ BIDE_EXPORT void bide_group_cancel(bide_group *group);
  */
 BIDE_EXPORT bool bide_cancelled(void);
 
-BIDE_EXPORT bide_scope *bide__timeout_enter(bide_scope *scope, double seconds, int *ret_error);
-BIDE_EXPORT bide_scope *bide__timeout_enter_at(bide_scope *scope, double when, int *ret_error);
-BIDE_EXPORT bide_scope *bide__shield_enter(bide_scope *scope, double grace);
-BIDE_EXPORT bide_group *bide__group_enter(bide_group *group, int *ret_error);
+BIDE_EXPORT bide_scope *bide__timeout_enter(bide_scope *scope, double seconds, int *ret_error) __attribute__((returns_nonnull));
+BIDE_EXPORT bide_scope *bide__timeout_enter_at(bide_scope *scope, double when, int *ret_error) __attribute__((returns_nonnull));
+BIDE_EXPORT bide_scope *bide__shield_enter(bide_scope *scope, double grace) __attribute__((returns_nonnull));
+BIDE_EXPORT bide_group *bide__group_enter(bide_group *group, int *ret_error) __attribute__((returns_nonnull));
 BIDE_EXPORT void bide__scope_cleanup(bide_scope *scope);
 BIDE_EXPORT void bide__group_cleanup(bide_group *group);
 

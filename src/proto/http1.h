@@ -5,9 +5,10 @@
  * HTTP/1.0 and HTTP/1.1 without input or output: bytes in, a parsed head and body pieces out.
  *
  * A message is read in two steps. bide__http1_parse_head() looks at a contiguous buffer that the caller fills as bytes
- * arrive and says when the head is complete; everything it reports is an offset into that buffer, so the buffer may grow
- * and move between two calls. bide__http1_body_decode() then takes the bytes after the head, at any split, and hands
- * back slices of them which are body data. Nothing here allocates, waits or keeps a pointer to the caller's bytes.
+ * arrive and says when the head is complete; everything it reports is an offset into that buffer, so the buffer may
+ * grow and move between two calls. bide__http1_body_decode() then takes the bytes after the head, at any split, and
+ * hands back slices of them which are body data. Nothing here allocates, waits or keeps a pointer to the caller's
+ * bytes.
  *
  *     bide__http1_parser_init(&parser, BIDE__HTTP1_REQUEST, NULL, headers, 128);
  *     while ((used = bide__http1_parse_head(&parser, buffer, length)) == 0)
@@ -18,7 +19,10 @@
  *         ... use the data, go on n bytes further ...
  *     }
  *
- * The parser is strict; docs: every rule has a name in enum bide__http1_error and a test in tests/proto.
+ * The parser is strict. Every rule has a name in enum bide__http1_error and a test in tests/proto. What it tolerates:
+ * one CRLF before a request (RFC 9112 2.2), a status line without the space after the status, bytes from 0x80 on in
+ * values. A tab around the values of Content-Length and Transfer-Encoding is refused, as common parsers disagree about
+ * it.
  */
 
 #include <stdbool.h>
@@ -43,14 +47,14 @@ enum bide__http1_method {
 /* How the end of the body is found. */
 enum bide__http1_framing {
     BIDE__HTTP1_NO_BODY,
-    BIDE__HTTP1_FIXED,          /* Content-Length bytes */
+    BIDE__HTTP1_FIXED, /* Content-Length bytes */
     BIDE__HTTP1_CHUNKED,
-    BIDE__HTTP1_UNTIL_CLOSE,    /* responses only: until the peer closes the connection */
+    BIDE__HTTP1_UNTIL_CLOSE, /* responses only: until the peer closes the connection */
 };
 
 /*
- * Every way a message can be refused: X(name, status a server should answer, text). The texts are part of the interface:
- * they end up in error messages of the client and the server.
+ * Every way a message can be refused: X(name, status a server should answer, text). The texts are part of the
+ * interface: they end up in error messages of the client and the server.
  */
 #define BIDE__HTTP1_ERRORS(X)                                                                                          \
     X(BARE_CR, 400, "a CR that is not followed by LF")                                                                 \
@@ -102,7 +106,9 @@ enum bide__http1_error {
 #define BIDE__HTTP1_ERROR_ENUM(name, status, text) BIDE__HTTP1_##name,
     BIDE__HTTP1_ERRORS(BIDE__HTTP1_ERROR_ENUM)
 #undef BIDE__HTTP1_ERROR_ENUM
+    /* clang-format off */
     BIDE__HTTP1_ERROR_COUNT,
+    /* clang-format on */
 };
 
 /* The text of an error, in English, without a full stop; "no error" for BIDE__HTTP1_OK. Static storage. */
@@ -126,13 +132,13 @@ struct bide__http1_header {
 
 /* What a message may cost, in bytes unless the name says a count. Lengths of lines do not count their CRLF. */
 struct bide__http1_limits {
-    size_t start_line;          /* request or status line */
-    size_t header_line;         /* one header line */
-    size_t header_count;        /* header lines; also trailer lines */
-    size_t head;                /* the whole head with its last CRLF; at most UINT32_MAX */
-    size_t chunk_extension;     /* extensions of one chunk */
-    size_t trailers;            /* the whole trailer section */
-    uint64_t body;              /* body data without its framing; at most INT64_MAX */
+    size_t start_line;      /* request or status line */
+    size_t header_line;     /* one header line */
+    size_t header_count;    /* header lines; also trailer lines */
+    size_t head;            /* the whole head with its last CRLF; at most UINT32_MAX */
+    size_t chunk_extension; /* extensions of one chunk */
+    size_t trailers;        /* the whole trailer section */
+    uint64_t body;          /* body data without its framing; at most INT64_MAX */
 };
 
 /* The limits used where NULL is given: 8190, 8190, 128, 65536, 1024, 8192, INT64_MAX. */
@@ -144,48 +150,48 @@ extern const struct bide__http1_limits bide__http1_default_limits;
  */
 struct bide__http1_parser {
     enum bide__http1_error error;
-    size_t error_offset;                    /* byte of the buffer at which the message stopped being valid */
-    struct bide__http1_slice method;        /* requests: the method */
-    struct bide__http1_slice target;        /* requests: the target as it was sent */
-    struct bide__http1_slice host;          /* requests: authority of the target if it has one, else the Host value */
-    struct bide__http1_slice reason;        /* responses: the reason phrase, may be empty */
-    enum bide__http1_method method_kind;    /* requests: the method where it matters to the framing */
-    int status;                             /* responses: 100 to 999 */
-    int minor_version;                      /* 0 or 1 */
-    uint32_t header_count;                  /* filled entries of `headers` */
-    int64_t content_length;                 /* value of Content-Length, -1 without one */
+    size_t error_offset;                 /* byte of the buffer at which the message stopped being valid */
+    struct bide__http1_slice method;     /* requests: the method */
+    struct bide__http1_slice target;     /* requests: the target as it was sent */
+    struct bide__http1_slice host;       /* requests: authority of the target if it has one, else the Host value */
+    struct bide__http1_slice reason;     /* responses: the reason phrase, may be empty */
+    enum bide__http1_method method_kind; /* requests: the method where it matters to the framing */
+    int status;                          /* responses: 100 to 999 */
+    int minor_version;                   /* 0 or 1 */
+    uint32_t header_count;               /* filled entries of `headers` */
+    int64_t content_length;              /* value of Content-Length, -1 without one */
     enum bide__http1_framing framing;
-    bool keep_alive;                        /* the connection may be used again after this message */
-    bool upgrade;                           /* an Upgrade header, and "upgrade" in Connection (HTTP/1.1 only) */
-    bool expect_continue;                   /* "Expect: 100-continue" in an HTTP/1.1 request */
+    bool keep_alive;      /* the connection may be used again after this message */
+    bool upgrade;         /* an Upgrade header, and "upgrade" in Connection (HTTP/1.1 only) */
+    bool expect_continue; /* "Expect: 100-continue" in an HTTP/1.1 request */
 
     /* ---- given at initialisation ---- */
     enum bide__http1_mode mode;
-    enum bide__http1_method response_to;    /* responses: method of the request that is answered */
+    enum bide__http1_method response_to; /* responses: method of the request that is answered */
     const struct bide__http1_limits *limits;
     struct bide__http1_header *headers;
     size_t header_capacity;
 
     /* ---- private ---- */
-    size_t scan;                            /* everything before it has been looked at */
+    size_t scan; /* everything before it has been looked at */
     size_t line_start;
-    uint32_t name_length;                   /* of the header line being read, 0 while in its name */
-    uint32_t seen;                          /* which headers and connection options were met */
+    uint32_t name_length; /* of the header line being read, 0 while in its name */
+    uint32_t seen;        /* which headers and connection options were met */
     bool start_line_done;
 };
 
 /*
- * Make a parser ready for a head. `limits` (NULL: the defaults) and the array `headers` of `header_capacity` entries are
- * borrowed until the last use of the parser. A message with more headers than the smaller one of header_capacity and
- * limits->header_count is refused. The same call makes a used parser ready for the next message.
+ * Make a parser ready for a head. `limits` (NULL: the defaults) and the array `headers` of `header_capacity` entries
+ * are borrowed until the last use of the parser. A message with more headers than the smaller one of header_capacity
+ * and limits->header_count is refused. The same call makes a used parser ready for the next message.
  */
 void bide__http1_parser_init(struct bide__http1_parser *parser, enum bide__http1_mode mode,
                              const struct bide__http1_limits *limits, struct bide__http1_header *headers,
                              size_t header_capacity);
 
 /*
- * Say which method the awaited response answers: HEAD has no body, CONNECT has none if it succeeded. Only for parsers of
- * responses, after bide__http1_parser_init(). Without it the response is taken to answer some other method.
+ * Say which method the awaited response answers: HEAD has no body, CONNECT has none if it succeeded. Only for parsers
+ * of responses, after bide__http1_parser_init(). Without it the response is taken to answer some other method.
  */
 void bide__http1_parser_answers(struct bide__http1_parser *parser, enum bide__http1_method method);
 
@@ -215,33 +221,33 @@ static inline bool bide__http1_parser_idle(const struct bide__http1_parser *pars
  */
 struct bide__http1_body {
     enum bide__http1_framing framing;
-    bool done;                              /* the message is complete */
+    bool done; /* the message is complete */
     enum bide__http1_error error;
-    uint64_t error_offset;                  /* bytes from the start of the body as sent, framing included */
-    uint64_t received;                      /* bytes of data handed out so far */
-    size_t trailer_count;                   /* filled entries of the array given to bide__http1_body_keep_trailers() */
+    uint64_t error_offset; /* bytes from the start of the body as sent, framing included */
+    uint64_t received;     /* bytes of data handed out so far */
+    size_t trailer_count;  /* filled entries of the array given to bide__http1_body_keep_trailers() */
 
     /* ---- private ---- */
     const struct bide__http1_limits *limits;
-    uint64_t remaining;                     /* bytes left of the fixed body or of the chunk */
+    uint64_t remaining; /* bytes left of the fixed body or of the chunk */
     uint64_t consumed;
-    size_t section_length;                  /* bytes of this chunk's extensions, or of the trailers */
+    size_t section_length; /* bytes of this chunk's extensions, or of the trailers */
     size_t line_count;
     uint8_t state;
     uint8_t digits;
     bool drop_trailer;
     uint8_t name_used;
-    char name[32];                          /* start of the trailer's name: enough to know the forbidden ones */
+    char name[32]; /* start of the trailer's name: enough to know the forbidden ones */
     char *trailer_buffer;
     size_t trailer_capacity;
     size_t trailer_used;
     struct bide__http1_header *trailers;
     size_t trailers_capacity;
-    struct bide__http1_header trailer;      /* the one being read */
+    struct bide__http1_header trailer; /* the one being read */
 };
 
-/* Start on the body of the message whose head `parser` has just completed. Borrows the parser's limits. A message without
- * a body is `done` at once. */
+/* Start on the body of the message whose head `parser` has just completed. Borrows the parser's limits. A message
+ * without a body is `done` at once. */
 void bide__http1_body_init(struct bide__http1_body *body, const struct bide__http1_parser *parser);
 
 /*
@@ -250,16 +256,16 @@ void bide__http1_body_init(struct bide__http1_body *body, const struct bide__htt
  * refused. Without this call trailers are checked all the same and forgotten.
  *
  * Trailers that frame or route a message (Content-Length, Transfer-Encoding, Host, Connection, Keep-Alive, TE, Trailer,
- * Upgrade, Expect) make the message invalid. Those that a receiver must not take from a trailer (authentication, cookies,
- * caching and content metadata, see http1_chunked.c) are dropped in silence.
+ * Upgrade, Expect) make the message invalid. Those that a receiver must not take from a trailer (authentication,
+ * cookies, caching and content metadata, see http1_chunked.c) are dropped in silence.
  */
 void bide__http1_body_keep_trailers(struct bide__http1_body *body, char *buffer, size_t capacity,
                                     struct bide__http1_header *trailers, size_t trailers_capacity);
 
 /*
  * Take bytes of the body, up to the end of one run of data. Returns how many of the `length` bytes were used and sets
- * *ret_data, *ret_data_length to the data among them (a part of `bytes`, not copied; the length may be 0). Call it again
- * with the rest until all is used or body->done; bytes after the end of the message are never used. Returns 0 for
+ * *ret_data, *ret_data_length to the data among them (a part of `bytes`, not copied; the length may be 0). Call it
+ * again with the rest until all is used or body->done; bytes after the end of the message are never used. Returns 0 for
  * length 0. On an error: -EBADMSG, with body->error and body->error_offset set.
  */
 ssize_t bide__http1_body_decode(struct bide__http1_body *body, const char *bytes, size_t length, const char **ret_data,
@@ -270,8 +276,8 @@ ssize_t bide__http1_body_decode(struct bide__http1_body *body, const char *bytes
 int bide__http1_body_close(struct bide__http1_body *body);
 
 /*
- * The next header of that name (any case) after `previous`, or the first for NULL; NULL if there is none. `buffer` is the
- * one that the slices of `headers` refer to. To go through repeated headers pass what was returned before.
+ * The next header of that name (any case) after `previous`, or the first for NULL; NULL if there is none. `buffer` is
+ * the one that the slices of `headers` refer to. To go through repeated headers pass what was returned before.
  */
 const struct bide__http1_header *bide__http1_find(const struct bide__http1_header *headers, size_t count,
                                                   const char *buffer, const char *name,

@@ -15,13 +15,13 @@
 #include <string.h>
 
 enum state {
-    SIZE,               /* hexadecimal digits; the first one is required */
-    EXTENSION_NAME,     /* after ';' */
-    EXTENSION_VALUE,    /* after '=': a token or a quote */
+    SIZE,            /* hexadecimal digits; the first one is required */
+    EXTENSION_NAME,  /* after ';' */
+    EXTENSION_VALUE, /* after '=': a token or a quote */
     EXTENSION_TOKEN,
     EXTENSION_QUOTED,
-    EXTENSION_ESCAPED,  /* after a backslash in quotes */
-    EXTENSION_CLOSED,   /* after the closing quote */
+    EXTENSION_ESCAPED, /* after a backslash in quotes */
+    EXTENSION_CLOSED,  /* after the closing quote */
     SIZE_LF,
     DATA,
     DATA_CR,
@@ -43,10 +43,32 @@ static const char *const forbidden_trailers[] = {
 
 /* These must be known before the body (RFC 9110 6.5.1): dropped. */
 static const char *const dropped_trailers[] = {
-    "authorization", "proxy-authorization", "proxy-authenticate", "www-authenticate", "proxy-connection", "cookie",
-    "set-cookie", "cache-control", "age", "date", "expires", "vary", "warning", "location", "retry-after",
-    "content-encoding", "content-type", "content-range", "max-forwards", "pragma", "range", "if-match",
-    "if-none-match", "if-modified-since", "if-unmodified-since", "if-range",
+    "authorization",
+    "proxy-authorization",
+    "proxy-authenticate",
+    "www-authenticate",
+    "proxy-connection",
+    "cookie",
+    "set-cookie",
+    "cache-control",
+    "age",
+    "date",
+    "expires",
+    "vary",
+    "warning",
+    "location",
+    "retry-after",
+    "content-encoding",
+    "content-type",
+    "content-range",
+    "max-forwards",
+    "pragma",
+    "range",
+    "if-match",
+    "if-none-match",
+    "if-modified-since",
+    "if-unmodified-since",
+    "if-range",
 };
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
@@ -118,7 +140,7 @@ static int take_size(struct bide__http1_body *body, char byte)
         return BIDE__HTTP1_BAD_CHUNK_SIZE;
     body->section_length = 0;
     body->state = byte == ';' ? EXTENSION_NAME : SIZE_LF;
-    body->digits = 0;       /* now: bytes of the extension's name, as far as "none" goes */
+    body->digits = 0; /* from here on: 1 once the extension has a name or a value */
     return BIDE__HTTP1_OK;
 }
 
@@ -141,7 +163,7 @@ static int take_extension(struct bide__http1_body *body, char byte)
     }
     if (byte == '\r')
         return quoted ? BIDE__HTTP1_BARE_CR : BIDE__HTTP1_BAD_CHUNK_EXTENSION;
-    if (++body->section_length >= body->limits->chunk_extension)    /* the ';' before it was not counted */
+    if (++body->section_length >= body->limits->chunk_extension) /* the ';' before it was not counted */
         return BIDE__HTTP1_CHUNK_EXTENSION_TOO_LONG;
     if (byte == ';' && extension_complete(body)) {
         body->state = EXTENSION_NAME;

@@ -1,35 +1,33 @@
 /*
  * Header fields once they are parsed: finding them by name, walking through their lists, and the rules of their bytes.
  *
- * Lookups are linear in the number of headers, which is small and bounded by a limit; comparisons know ASCII only and no
- * locale. The texts of the errors live here too. Nothing is allocated or copied.
+ * Lookups are linear in the number of headers, which is small and bounded by a limit; comparisons know ASCII only and
+ * no locale. The texts of the errors live here too. Nothing is allocated or copied.
  */
 
 #include "proto/http1_scan.h"
 
 /* RFC 9110 5.6.2: "!#$%&'*+-.^_`|~", digits and letters. */
 const unsigned char bide__http1_token_table[256] = {
-    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,    /* 0x00 */
-    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,    /* 0x10 */
-    0, 1, 0, 1, 1, 1, 1, 1, 0, 0, 1, 1, 0, 1, 1, 0,    /* 0x20 */
-    1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0,    /* 0x30 */
-    0, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1,    /* 0x40 */
-    1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 1, 1,    /* 0x50 */
-    1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1,    /* 0x60 */
-    1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 1, 0, 1, 0,    /* 0x70 */
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, /* 0x00 */
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, /* 0x10 */
+    0, 1, 0, 1, 1, 1, 1, 1, 0, 0, 1, 1, 0, 1, 1, 0, /* 0x20 */
+    1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, /* 0x30 */
+    0, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, /* 0x40 */
+    1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 1, 1, /* 0x50 */
+    1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, /* 0x60 */
+    1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 1, 0, 1, 0, /* 0x70 */
 };
 
-static const char *const error_texts[] = {
-    "no error",
+static const char *const error_texts[] = { "no error",
 #define ERROR_TEXT(name, status, text) text,
-    BIDE__HTTP1_ERRORS(ERROR_TEXT)
+                                           BIDE__HTTP1_ERRORS(ERROR_TEXT)
 #undef ERROR_TEXT
 };
 
-static const int error_statuses[] = {
-    0,
+static const int error_statuses[] = { 0,
 #define ERROR_STATUS(name, status, text) status,
-    BIDE__HTTP1_ERRORS(ERROR_STATUS)
+                                      BIDE__HTTP1_ERRORS(ERROR_STATUS)
 #undef ERROR_STATUS
 };
 

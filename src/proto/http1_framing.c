@@ -3,8 +3,8 @@
  *
  * The parser hands over the few headers that matter as it meets them, and calls bide__http1_finish_head() at the end.
  * What must never happen is request smuggling: that this end of a message is not the end some other program on the way
- * saw. So wherever RFC 9112 leaves a choice the message is refused: two lengths (equal or not), a length and an encoding,
- * an encoding that is not exactly "chunked", a body on CONNECT, a second Host.
+ * saw. So wherever RFC 9112 leaves a choice the message is refused: two lengths (equal or not), a length and an
+ * encoding, an encoding that is not exactly "chunked", a body on CONNECT, a second Host.
  */
 
 #include "proto/authority.h"
@@ -55,8 +55,7 @@ static int check_absolute(struct bide__http1_parser *parser, const char *buffer)
         start = 8;
     else
         return bide__http1_fail(parser, BIDE__HTTP1_BAD_TARGET, parser->target.offset);
-    for (end = start; end < length && target[end] != '/' && target[end] != '?'; end++) {
-    }
+    for (end = start; end < length && target[end] != '/' && target[end] != '?'; end++) {}
     parser->host.offset = parser->target.offset + (uint32_t)start;
     parser->host.length = (uint32_t)(end - start);
     return check_authority(parser, buffer, parser->host, BIDE__HTTP1_BAD_TARGET, false);
@@ -78,8 +77,8 @@ int bide__http1_check_target(struct bide__http1_parser *parser, const char *buff
     return check_absolute(parser, buffer);
 }
 
-/* Whether there is a tab in the white space around the value. Allowed by the grammar, but widespread parsers (llhttp) then
- * see another value, which for a header that frames the message is a way to smuggle. */
+/* Whether there is a tab in the white space around the value. Allowed by the grammar, but widespread parsers
+ * (llhttp) then see another value, which for a header that frames the message is a way to smuggle. */
 static bool has_tab_around(const char *buffer, const struct bide__http1_header *header)
 {
     const char *start = buffer + header->value.offset;
@@ -159,7 +158,7 @@ static int note_connection(struct bide__http1_parser *parser, const char *buffer
     const char *value = buffer + header->value.offset, *option;
     size_t position = 0, length;
 
-    if (BIDE__HTTP1_IS(value, header->value.length, "keep-alive")) {        /* what nearly everybody sends */
+    if (BIDE__HTTP1_IS(value, header->value.length, "keep-alive")) { /* what nearly everybody sends */
         parser->seen |= BIDE__HTTP1_SEEN_KEEP_ALIVE;
         return 1;
     }
@@ -210,7 +209,7 @@ int bide__http1_finish_head(struct bide__http1_parser *parser, size_t end)
     uint32_t seen = parser->seen;
     bool is_request = parser->mode == BIDE__HTTP1_REQUEST;
     bool is_1_1 = parser->minor_version == 1;
-    size_t last = end - 2;      /* errors that the whole head has are reported at the empty line that ends it */
+    size_t last = end - 2; /* errors that the whole head has are reported at the empty line that ends it */
 
     if (is_request && is_1_1 && !(seen & BIDE__HTTP1_SEEN_HOST))
         return bide__http1_fail(parser, BIDE__HTTP1_MISSING_HOST, last);
@@ -233,8 +232,8 @@ int bide__http1_finish_head(struct bide__http1_parser *parser, size_t end)
     if (parser->framing == BIDE__HTTP1_FIXED && (uint64_t)parser->content_length > parser->limits->body)
         return bide__http1_fail(parser, BIDE__HTTP1_BODY_TOO_LARGE, last);
 
-    parser->keep_alive = is_1_1 ? !(seen & BIDE__HTTP1_SEEN_CLOSE) :
-                                  (seen & BIDE__HTTP1_SEEN_KEEP_ALIVE) && !(seen & BIDE__HTTP1_SEEN_CLOSE);
+    parser->keep_alive = is_1_1 ? !(seen & BIDE__HTTP1_SEEN_CLOSE)
+                                : (seen & BIDE__HTTP1_SEEN_KEEP_ALIVE) && !(seen & BIDE__HTTP1_SEEN_CLOSE);
     if (parser->framing == BIDE__HTTP1_UNTIL_CLOSE)
         parser->keep_alive = false;
     parser->upgrade = is_1_1 && (seen & BIDE__HTTP1_SEEN_UPGRADE) && (seen & BIDE__HTTP1_SEEN_UPGRADE_OPTION);

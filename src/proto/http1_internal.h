@@ -34,8 +34,8 @@ static inline uint64_t bide__http1_load8(const char *bytes)
  * Whether bytes that are known to be free of control characters equal a constant in lower case letters, digits and '-'
  * (then setting bit 0x20 is all that "any case" takes). `length` is a constant, 4 or more, so no loop remains.
  */
-__attribute__((always_inline))
-static inline bool bide__http1_equals_word(const char *bytes, const char *word, size_t length)
+__attribute__((always_inline)) static inline bool bide__http1_equals_word(const char *bytes, const char *word,
+                                                                          size_t length)
 {
     if (length < 8) {
         uint32_t a, b, c, d;

@@ -44,13 +44,22 @@ void bide__http1_parser_init(struct bide__http1_parser *parser, enum bide__http1
                              const struct bide__http1_limits *limits, struct bide__http1_header *headers,
                              size_t header_capacity)
 {
-    *parser = (struct bide__http1_parser){
-        .mode = mode,
-        .limits = limits ? limits : &bide__http1_default_limits,
-        .headers = headers,
-        .header_capacity = header_capacity,
-        .content_length = -1,
-    };
+    /* In three parts: as one compound literal gcc clears it with a string instruction, at a tenth of a short head's
+     * time. */
+    memset(parser, 0, offsetof(struct bide__http1_parser, mode));
+    parser->content_length = -1;
+
+    parser->mode = mode;
+    parser->response_to = BIDE__HTTP1_METHOD_OTHER;
+    parser->limits = limits ? limits : &bide__http1_default_limits;
+    parser->headers = headers;
+    parser->header_capacity = header_capacity;
+
+    parser->scan = 0;
+    parser->line_start = 0;
+    parser->name_length = 0;
+    parser->seen = 0;
+    parser->start_line_done = false;
     if (parser->limits->header_count < header_capacity)
         parser->header_capacity = parser->limits->header_count;
 }
@@ -242,7 +251,7 @@ static int parse_status_line(struct bide__http1_parser *parser, const char *buff
 
     if (parser->status == 0) {
         if (end > 0)
-            parser->scan = 1;   /* no longer idle; the first bytes are looked at again by parse_status() */
+            parser->scan = 1; /* no longer idle; the first bytes are looked at again by parse_status() */
         result = parse_status(parser, buffer, end);
         if (result != LINE_DONE)
             return result;
@@ -264,7 +273,8 @@ static int parse_status_line(struct bide__http1_parser *parser, const char *buff
     return result;
 }
 
-/* First letters of the names that bide__http1_note_header() knows, by their lengths: few other headers need to go there. */
+/* First letters of the names that bide__http1_note_header() knows, by their lengths: few other headers need to go
+ * there. */
 static const char noted_names[] = { [4] = 'h', [6] = 'e', [7] = 'u', [10] = 'c', [14] = 'c', [17] = 't' };
 
 /* Why the name of a header ended at a byte that is not a colon. */
@@ -322,11 +332,11 @@ static inline int store_header(struct bide__http1_parser *parser, const char *bu
     struct bide__http1_header *header = &parser->headers[parser->header_count++];
     size_t from = start + name_length + 1;
 
+    header->name = slice(start, start + name_length);
     while (from < value_end && (buffer[from] == ' ' || buffer[from] == '\t'))
         from++;
     while (value_end > from && (buffer[value_end - 1] == ' ' || buffer[value_end - 1] == '\t'))
         value_end--;
-    header->name = slice(start, start + name_length);
     header->value = slice(from, value_end);
     if (name_length < sizeof noted_names && (buffer[start] | 0x20) == noted_names[name_length])
         return bide__http1_note_header(parser, buffer, header);
@@ -391,8 +401,8 @@ ssize_t bide__http1_parse_head(struct bide__http1_parser *parser, const char *bu
     if (parser->error)
         return -EBADMSG;
     if (!parser->start_line_done) {
-        result = parser->mode == BIDE__HTTP1_REQUEST ? parse_request_line(parser, buffer, end) :
-                                                       parse_status_line(parser, buffer, end);
+        result = parser->mode == BIDE__HTTP1_REQUEST ? parse_request_line(parser, buffer, end)
+                                                     : parse_status_line(parser, buffer, end);
         parser->start_line_done = result == LINE_DONE;
     }
     while (result == LINE_DONE) {

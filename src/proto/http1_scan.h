@@ -38,7 +38,7 @@ static inline unsigned http1_value_mask(__m128i bytes)
 
 static inline unsigned http1_target_mask(__m128i bytes)
 {
-    __m128i graphic = _mm_cmpgt_epi8(bytes, _mm_set1_epi8(0x20));       /* signed: false from 0x80 on too */
+    __m128i graphic = _mm_cmpgt_epi8(bytes, _mm_set1_epi8(0x20)); /* signed: false from 0x80 on too */
     __m128i delete = _mm_cmpeq_epi8(bytes, _mm_set1_epi8(0x7f));
     __m128i hash = _mm_cmpeq_epi8(bytes, _mm_set1_epi8('#'));
 
@@ -49,17 +49,17 @@ static inline unsigned http1_target_mask(__m128i bytes)
 static inline unsigned http1_common_token_mask(__m128i bytes)
 {
     __m128i lower = _mm_or_si128(bytes, _mm_set1_epi8(0x20));
-    __m128i letter = _mm_and_si128(_mm_cmpgt_epi8(lower, _mm_set1_epi8('a' - 1)),
-                                   _mm_cmplt_epi8(lower, _mm_set1_epi8('z' + 1)));
-    __m128i digit = _mm_and_si128(_mm_cmpgt_epi8(bytes, _mm_set1_epi8('0' - 1)),
-                                  _mm_cmplt_epi8(bytes, _mm_set1_epi8('9' + 1)));
+    __m128i letter =
+        _mm_and_si128(_mm_cmpgt_epi8(lower, _mm_set1_epi8('a' - 1)), _mm_cmplt_epi8(lower, _mm_set1_epi8('z' + 1)));
+    __m128i digit =
+        _mm_and_si128(_mm_cmpgt_epi8(bytes, _mm_set1_epi8('0' - 1)), _mm_cmplt_epi8(bytes, _mm_set1_epi8('9' + 1)));
     __m128i dash = _mm_cmpeq_epi8(bytes, _mm_set1_epi8('-'));
 
     return (unsigned)_mm_movemask_epi8(_mm_or_si128(_mm_or_si128(letter, digit), dash)) ^ 0xffffu;
 }
 
 #define HTTP1_DEFINE_SEARCH(name, mask_of, is_member)                                                                  \
-    __attribute__((always_inline)) static inline size_t name(const char *buffer, size_t at, size_t end)                                               \
+    __attribute__((always_inline)) static inline size_t name(const char *buffer, size_t at, size_t end)                \
     {                                                                                                                  \
         unsigned mask;                                                                                                 \
                                                                                                                        \
@@ -89,8 +89,7 @@ HTTP1_DEFINE_SEARCH(http1_target_end, http1_target_mask, http1_is_target_byte)
 HTTP1_DEFINE_SEARCH(http1_common_token_end, http1_common_token_mask, http1_is_common_token_byte)
 #undef HTTP1_DEFINE_SEARCH
 
-__attribute__((always_inline))
-static inline size_t http1_token_end(const char *buffer, size_t at, size_t end)
+__attribute__((always_inline)) static inline size_t http1_token_end(const char *buffer, size_t at, size_t end)
 {
     for (;;) {
         at = http1_common_token_end(buffer, at, end);

@@ -15,6 +15,7 @@ const char *bide__http1_reason(int status)
         int status;
         const char *reason;
     } reasons[] = {
+        /* clang-format off */
         { 100, "Continue" }, { 101, "Switching Protocols" }, { 102, "Processing" }, { 103, "Early Hints" },
         { 200, "OK" }, { 201, "Created" }, { 202, "Accepted" }, { 203, "Non-Authoritative Information" },
         { 204, "No Content" }, { 205, "Reset Content" }, { 206, "Partial Content" }, { 207, "Multi-Status" },
@@ -34,6 +35,7 @@ const char *bide__http1_reason(int status)
         { 503, "Service Unavailable" }, { 504, "Gateway Timeout" }, { 505, "HTTP Version Not Supported" },
         { 506, "Variant Also Negotiates" }, { 507, "Insufficient Storage" }, { 508, "Loop Detected" },
         { 511, "Network Authentication Required" },
+        /* clang-format on */
     };
 
     if (status == 200)
@@ -54,8 +56,8 @@ static void put_digits(char *place, int count, int64_t number)
 
 int bide__http1_format_date(int64_t seconds, char ret_date[BIDE__HTTP1_DATE_SIZE])
 {
-    static const char weekdays[] = "ThuFriSatSunMonTueWed";                    /* 1970-01-01 was a Thursday */
-    static const char months[] = "MarAprMayJunJulAugSepOctNovDecJanFeb";       /* a year from March has its leap day last */
+    static const char weekdays[] = "ThuFriSatSunMonTueWed";              /* 1970-01-01 was a Thursday */
+    static const char months[] = "MarAprMayJunJulAugSepOctNovDecJanFeb"; /* a year from March has its leap day last */
     int64_t days = seconds / 86400, second = seconds % 86400;
     int64_t era, day_of_era, year_of_era, day_of_year, month, year;
 

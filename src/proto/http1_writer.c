@@ -103,6 +103,11 @@ void bide__http1_write_header_number(struct bide__http1_writer *writer, const ch
     bide__http1_write_header(writer, name, strlen(name), digits + start, sizeof digits - start);
 }
 
+void bide__http1_write_lines(struct bide__http1_writer *writer, const char *lines, size_t length)
+{
+    append(writer, lines, length);
+}
+
 ssize_t bide__http1_writer_finish(struct bide__http1_writer *writer)
 {
     append_text(writer, "\r\n");

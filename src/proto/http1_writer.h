@@ -11,8 +11,8 @@
 struct bide__http1_writer {
     char *buffer;
     size_t capacity;
-    size_t length;      /* bytes the head needs so far, also beyond the capacity */
-    int error;          /* 0, or the sticky -EINVAL */
+    size_t length; /* bytes the head needs so far, also beyond the capacity */
+    int error;     /* 0, or the sticky -EINVAL */
 };
 
 /* Start to write into `capacity` bytes at `buffer` (which may be NULL for capacity 0). Borrowed until the last use. */
@@ -37,6 +37,9 @@ void bide__http1_write_header_text(struct bide__http1_writer *writer, const char
 
 /* Append "name: number", as for Content-Length. */
 void bide__http1_write_header_number(struct bide__http1_writer *writer, const char *name, uint64_t number);
+
+/* Append whole header lines, each with its CRLF, that were written and checked before. */
+void bide__http1_write_lines(struct bide__http1_writer *writer, const char *lines, size_t length);
 
 /*
  * Append the empty line and end the head. Returns its length; -EINVAL if something in it was wrong; -EMSGSIZE if the

@@ -1,10 +1,10 @@
 /*
  * The parser of http and https URLs.
  *
- * Operations: parse (one pass per part, one allocation), build the pieces a request needs, free. References are resolved
- * in url_reference.c. What must never happen: that this parser takes a different host out of a text than the program
- * which checked the text before. So what browsers repair (backslashes, tabs, several '@', "0x7f.1" as an address) is an
- * error here, with its position; and a password never gets into an error text.
+ * Operations: parse (one pass per part, one allocation), build the pieces a request needs, free. References are
+ * resolved in url_reference.c. What must never happen: that this parser takes a different host out of a text than the
+ * program which checked the text before. So what browsers repair (backslashes, tabs, several '@', "0x7f.1" as an
+ * address) is an error here, with its position; and a password never gets into an error text.
  */
 
 #include "proto/url.h"
@@ -20,14 +20,14 @@
 /* The text being parsed and where the parts in it are, as offsets. */
 struct parts {
     const char *text;
-    size_t length;              /* without the fragment */
+    size_t length; /* without the fragment */
     struct bide__url_error *error;
-    size_t authority;           /* after "//" */
-    size_t userinfo_length;     /* 0 and no '@' at `authority`, or up to the last '@' */
+    size_t authority;       /* after "//" */
+    size_t userinfo_length; /* 0 and no '@' at `authority`, or up to the last '@' */
     bool has_userinfo;
-    size_t host_port;           /* "host:port" */
+    size_t host_port; /* "host:port" */
     size_t path;
-    size_t query;               /* the '?', or `length` */
+    size_t query; /* the '?', or `length` */
     struct bide__authority parsed;
     bool secure;
 };
@@ -48,19 +48,20 @@ static size_t show_byte(char *buffer, size_t capacity, char byte)
 static void find_secret(const char *text, size_t length, size_t *ret_start, size_t *ret_end)
 {
     const char *colon = memchr(text, ':', length);
-    size_t start = colon ? (size_t)(colon - text) + 3 : length;
-    bool proper = start <= length && text[start - 2] == '/' && text[start - 1] == '/';
+    bool proper = colon && length - (size_t)(colon - text) >= 3 && colon[1] == '/' && colon[2] == '/';
+    size_t start = proper ? (size_t)(colon - text) + 3 : 0;
 
-    if (!proper)
-        start = 0;
     *ret_start = *ret_end = start;
-    for (size_t end = start; end < length && !(proper && strchr("/?#", text[end])); end++)
+    for (size_t end = start; end < length; end++) {
+        if (proper && (text[end] == '/' || text[end] == '?' || text[end] == '#'))
+            break;
         if (text[end] == '@')
             *ret_end = end;
+    }
 }
 
-__attribute__((format(printf, 3, 4)))
-static int refuse(const struct parts *parts, size_t position, const char *format, ...)
+__attribute__((format(printf, 3, 4))) static int refuse(const struct parts *parts, size_t position, const char *format,
+                                                        ...)
 {
     struct bide__url_error *error = parts->error;
     size_t used, secret_start, secret_end, shown = 0;
@@ -113,8 +114,9 @@ static int find_scheme(struct parts *parts)
 {
     size_t end = 0;
 
-    while (end < parts->length && (is_letter(parts->text[end]) || (end > 0 && (strchr("+-.", parts->text[end]) ||
-           (parts->text[end] >= '0' && parts->text[end] <= '9')))))
+    while (end < parts->length &&
+           (is_letter(parts->text[end]) ||
+            (end > 0 && (strchr("+-.", parts->text[end]) || (parts->text[end] >= '0' && parts->text[end] <= '9')))))
         end++;
     if (end == parts->length || end == 0 || parts->text[end] != ':')
         return refuse(parts, 0, "it has no scheme, such as http:// or https://");
@@ -252,7 +254,7 @@ static size_t remove_dots(char *path, size_t length)
 {
     size_t from = 0, to = 0;
 
-    while (from < length) {     /* from and to are at a '/', or at their end */
+    while (from < length) { /* from and to are at a '/', or at their end */
         size_t end = from + 1;
         int count;
 
@@ -263,8 +265,7 @@ static size_t remove_dots(char *path, size_t length)
             memmove(path + to, path + from, end - from);
             to += end - from;
         } else {
-            while (count == 2 && to > 0 && path[--to] != '/') {
-            }
+            while (count == 2 && to > 0 && path[--to] != '/') {}
             if (end == length)
                 path[to++] = '/';
         }

@@ -12,28 +12,29 @@
  * percent-encoded. The fragment is not kept.
  */
 struct bide__url {
-    bool secure;            /* https */
-    bool is_ipv6;           /* host is an IPv6 address */
-    bool has_port;          /* the port was written down and is not the default one */
-    uint16_t port;          /* 1..65535; 80 or 443 if none was written */
-    const char *host;       /* lower case, an IPv6 address without its brackets */
-    const char *userinfo;   /* as written ("user:password"), NULL if there is none; never print it */
-    const char *path;       /* starts with '/' */
-    const char *query;      /* without its '?', NULL if there is none */
-    char *storage;          /* the block; private */
+    bool secure;          /* https */
+    bool is_ipv6;         /* host is an IPv6 address */
+    bool has_port;        /* the port was written down and is not the default one */
+    uint16_t port;        /* 1..65535; 80 or 443 if none was written */
+    const char *host;     /* lower case, an IPv6 address without its brackets */
+    const char *userinfo; /* as written ("user:password"), NULL if there is none; never print it */
+    const char *path;     /* starts with '/' */
+    const char *query;    /* without its '?', NULL if there is none */
+    char *storage;        /* the block; private */
 };
 
 /* Why a text is not a URL. */
 struct bide__url_error {
-    size_t position;        /* offset of the first wrong byte in the text */
-    char text[240];         /* "URL 'http://a:99999/': port 99999 is out of range 1..65535"; a password is masked */
+    size_t position; /* offset of the first wrong byte in the text */
+    char text[240];  /* "URL 'http://a:99999/': port 99999 is out of range 1..65535"; a password is masked */
 };
 
 /*
- * Parse `length` bytes. Strict where programs disagree: control characters, backslashes, spaces at either end, non-ASCII
- * hosts, hosts that look like an IPv4 address but are none, more than one '@' and empty hosts are refused; spaces, quotes, angle brackets,
- * braces, backticks and non-ASCII bytes in path and query are percent-encoded, as browsers do, and percent signs left
- * alone. Returns 0 and a URL to be freed; -EINVAL with *ret_error (unless NULL) filled in; -ENOMEM.
+ * Parse `length` bytes. Strict where programs disagree: control characters, backslashes, spaces at either end,
+ * non-ASCII hosts, hosts that look like an IPv4 address but are none, more than one '@' and empty hosts are refused;
+ * spaces, quotes, angle brackets, braces, backticks and non-ASCII bytes in path and query are percent-encoded, as
+ * browsers do, and percent signs left alone. Returns 0 and a URL to be freed; -EINVAL with *ret_error (unless NULL)
+ * filled in; -ENOMEM.
  */
 int bide__url_parse(const char *text, size_t length, struct bide__url *ret_url, struct bide__url_error *ret_error);
 

@@ -1,8 +1,8 @@
 /*
  * URLs put together again: the pieces a request needs, and references resolved against a base (RFC 3986 5.2).
  *
- * A reference is resolved by writing down the full URL it means and parsing that, so there is one set of rules. Costs one
- * more allocation, which is freed before the return.
+ * A reference is resolved by writing down the full URL it means and parsing that, so there is one set of rules. Costs
+ * one more allocation, which is freed before the return.
  */
 
 #include "proto/url.h"

@@ -49,9 +49,13 @@ int bide_wait_for(bide_coroutine coroutine, double seconds)
         return err;
     if (seconds <= 0)
         return bide_fail(-ETIMEDOUT, "%s: no time was given (%s:%d)", coroutine.name, coroutine.file, coroutine.line);
-    bide_timeout(seconds, err)
-        err = coroutine.entry((void *)(uintptr_t)coroutine.arguments);
-    if (err == -ETIMEDOUT)
+    struct bide_scope limit = { .ended = true, .file = coroutine.file, .line = coroutine.line };
+    if (!bide__timeout_enter(&limit, seconds, &err))
+        return err;
+    int result = bide__scope_unescape(task, coroutine.entry((void *)(uintptr_t)coroutine.arguments));
+
+    err = bide__scope_close(&limit, result);
+    if (err == -ETIMEDOUT && result == -ECANCELED) /* ours; a timeout inside keeps its own message */
         bide__failure_set(&task->failure, err, "%s: timed out after %.3g s (%s:%d)", coroutine.name, seconds, coroutine.file, coroutine.line);
     return err;
 }

@@ -127,14 +127,11 @@ static bide_scope *enter_timeout(bide_scope *scope, int64_t deadline, double sec
     scope->seconds = seconds;
     scope->timer.expire = deadline_passed;
     bide__scope_begin(scope, task, task->scope, BIDE__SCOPE_TIMEOUT);
-    if (deadline != BIDE__FOREVER && seconds <= 0) {
+    if (deadline == BIDE__FOREVER)
+        return scope;
+    scope->no_timer = seconds > 0 && bide__timer_arm(&task->loop->timers, &scope->timer, deadline) < 0;
+    if (seconds <= 0 || scope->no_timer)
         scope->cancelled = scope->effective = true;
-    } else if (deadline != BIDE__FOREVER && bide__timer_arm(&task->loop->timers, &scope->timer, deadline) < 0) {
-        task->scope = scope->parent;
-        scope->closed = true;
-        *ret_error = bide_fail(-ENOMEM, "bide_timeout: no memory for the timer");
-        return NULL;
-    }
     return scope;
 }
 
@@ -168,6 +165,10 @@ static int translate_timeout(struct bide_scope *scope, int err)
 {
     if (err != -ECANCELED || !scope->cancelled || scope->parent->effective)
         return err;
+    if (scope->no_timer) {
+        bide__failure_set(&scope->task->failure, -ENOMEM, "no memory for the timer of a timeout (%s:%d)", scope->file, scope->line);
+        return -ENOMEM;
+    }
     bide__failure_set(&scope->task->failure, -ETIMEDOUT, "timed out after %.3g s (%s:%d)", scope->seconds > 0 ? scope->seconds : 0.0, scope->file,
                       scope->line);
     return -ETIMEDOUT;

@@ -2,9 +2,9 @@
 #define BIDE_TESTS_HTTP1_TRANSCRIPT_H
 
 /*
- * Everything that the HTTP/1 parser says about some bytes, as one text. Two transcripts are equal if and only if the same
- * events came with the same contents, so feeding the same bytes in other pieces must not change it. Shared by the tests
- * and the fuzz targets.
+ * Everything that the HTTP/1 parser says about some bytes, as one text. Two transcripts are equal if and only if the
+ * same events came with the same contents, so feeding the same bytes in other pieces must not change it. Shared by the
+ * tests and the fuzz targets.
  */
 
 #include "proto/http1.h"
@@ -31,10 +31,9 @@ struct feeding {
     bool drop_trailers;
 };
 
-static const char *const transcript_error_names[] = {
-    "OK",
+static const char *const transcript_error_names[] = { "OK",
 #define TRANSCRIPT_ERROR(name, status, text) #name,
-    BIDE__HTTP1_ERRORS(TRANSCRIPT_ERROR)
+                                                      BIDE__HTTP1_ERRORS(TRANSCRIPT_ERROR)
 #undef TRANSCRIPT_ERROR
 };
 
@@ -50,8 +49,8 @@ static inline void transcript_add(struct transcript *transcript, const char *byt
     transcript->text[transcript->length] = '\0';
 }
 
-__attribute__((format(printf, 2, 3)))
-static inline void transcript_print(struct transcript *transcript, const char *format, ...)
+__attribute__((format(printf, 2, 3))) static inline void transcript_print(struct transcript *transcript,
+                                                                          const char *format, ...)
 {
     char line[256];
     va_list arguments;

@@ -35,7 +35,7 @@ unit_test(request_line)
         limits.start_line = 30;
         judge(&limits, length, target + 13 > 30, "head", "REQUEST_LINE_TOO_LONG", 30);
     }
-    for (size_t extra = 0; extra < 3; extra++) {        /* the default is 8190 */
+    for (size_t extra = 0; extra < 3; extra++) { /* the default is 8190 */
         size_t length = (size_t)sprintf(message, "GET /");
 
         memset(message + length, 'a', 8190 - 15 + extra);
@@ -115,7 +115,8 @@ unit_test(body_size)
         size_t length = (size_t)sprintf(message, "PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello");
 
         judge(&limits, length, limits.body < 5, "head", "BODY_TOO_LARGE", 44);
-        length = (size_t)sprintf(message, "PUT / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhe\r\n3\r\nllo\r\n0\r\n\r\n");
+        length = (size_t)sprintf(
+            message, "PUT / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhe\r\n3\r\nllo\r\n0\r\n\r\n");
         judge(&limits, length, limits.body < 5, "body", "BODY_TOO_LARGE", limits.body < 2 ? 0 : 7);
         response.limits = &limits;
         if (limits.body < 5)

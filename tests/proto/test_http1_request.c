@@ -6,17 +6,20 @@
 
 unit_test(simple_request)
 {
-    expect(REQUEST, BYTES("GET /x?y=1 HTTP/1.1\r\nHost: a.example:8080\r\nAccept:*/*\r\nX-Empty:\r\nX-Space: \t a \t b \t\r\n\r\n"),
-           "request GET /x?y=1 host=a.example:8080 1.1 none keep-alive\n"
-           "header Host: a.example:8080\nheader Accept: */*\nheader X-Empty: \nheader X-Space: a \t b\n"
-           "body \nend at 87, 0 bytes of body\n");
+    expect(
+        REQUEST,
+        BYTES("GET /x?y=1 HTTP/1.1\r\nHost: a.example:8080\r\nAccept:*/*\r\nX-Empty:\r\nX-Space: \t a \t b \t\r\n\r\n"),
+        "request GET /x?y=1 host=a.example:8080 1.1 none keep-alive\n"
+        "header Host: a.example:8080\nheader Accept: */*\nheader X-Empty: \nheader X-Space: a \t b\n"
+        "body \nend at 87, 0 bytes of body\n");
     return 0;
 }
 
 unit_test(pipelined_requests_with_bodies)
 {
-    expect(REQUEST, BYTES("POST /a HTTP/1.1\r\n" HOST "Content-Length: 3\r\n\r\nabcGET /b HTTP/1.1\r\n" HOST "\r\n"
-                          "PUT /c HTTP/1.1\r\n" HOST "Transfer-Encoding: Chunked\r\n\r\n2\r\nhi\r\n0\r\n\r\n"),
+    expect(REQUEST,
+           BYTES("POST /a HTTP/1.1\r\n" HOST "Content-Length: 3\r\n\r\nabcGET /b HTTP/1.1\r\n" HOST "\r\n"
+                 "PUT /c HTTP/1.1\r\n" HOST "Transfer-Encoding: Chunked\r\n\r\n2\r\nhi\r\n0\r\n\r\n"),
            "request POST /a host=a 1.1 fixed keep-alive length=3\nheader Host: a\nheader Content-Length: 3\n"
            "body abc\nend at 51, 3 bytes of body\n"
            "request GET /b host=a 1.1 none keep-alive\nheader Host: a\nbody \nend at 79, 0 bytes of body\n"
@@ -37,7 +40,8 @@ unit_test(one_empty_line_before_a_request_is_tolerated)
 unit_test(obs_text_and_tabs_are_kept_in_values)
 {
     expect_part(REQUEST, BYTES("GET / HTTP/1.1\r\n" HOST "X: \x80\xff\ty\r\n\r\n"), "header X: \x80\xff\ty\n");
-    expect_part(REQUEST, BYTES("GET / HTTP/1.1\r\n" HOST "X_!#$%&'*+-.^`|~9: y\r\n\r\n"), "header X_!#$%&'*+-.^`|~9: y\n");
+    expect_part(REQUEST, BYTES("GET / HTTP/1.1\r\n" HOST "X_!#$%&'*+-.^`|~9: y\r\n\r\n"),
+                "header X_!#$%&'*+-.^`|~9: y\n");
     return 0;
 }
 
@@ -55,10 +59,12 @@ unit_test(keep_alive_rules)
         { "GET / HTTP/1.0\r\n\r\n", "1.0 none\n" },
         { "GET / HTTP/1.0\r\nConnection: Keep-Alive\r\n\r\n", "1.0 none keep-alive\n" },
         { "GET / HTTP/1.0\r\nConnection: keep-alive, close\r\n\r\n", "1.0 none\n" },
-        { "GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n", "none keep-alive upgrade\n" },
+        { "GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n",
+          "none keep-alive upgrade\n" },
         { "GET / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\n\r\n", "1.1 none keep-alive\n" },
         { "GET / HTTP/1.0\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n", "1.0 none\n" },
-        { "PUT / HTTP/1.1\r\nHost: a\r\nExpect: 100-Continue\r\nContent-Length: 1\r\n\r\nx", "fixed keep-alive expect length=1\n" },
+        { "PUT / HTTP/1.1\r\nHost: a\r\nExpect: 100-Continue\r\nContent-Length: 1\r\n\r\nx",
+          "fixed keep-alive expect length=1\n" },
         { "PUT / HTTP/1.0\r\nExpect: 100-continue\r\nContent-Length: 1\r\n\r\nx", "1.0 fixed length=1\n" },
         { "PUT / HTTP/1.1\r\nHost: a\r\nExpect: 200-continue\r\n\r\n", "1.1 none keep-alive\n" },
     };
@@ -166,10 +172,12 @@ unit_test(refused_requests)
     return 0;
 }
 
-/* Every byte in a target, a name and a value is judged as the grammar says, far enough into each for the fast search. */
+/* Every byte in a target, a name and a value is judged as the grammar says, far enough into each for the fast
+ * search. */
 unit_test(every_byte_in_target_name_and_value)
 {
-    static const char head[] = "GET /aaaaaaaaaaaaaaaaaa HTTP/1.1\r\nHost: a\r\nXXXXXXXXXXXXXXXXXXb: cccccccccccccccccccc\r\n\r\n";
+    static const char head[] =
+        "GET /aaaaaaaaaaaaaaaaaa HTTP/1.1\r\nHost: a\r\nXXXXXXXXXXXXXXXXXXb: cccccccccccccccccccc\r\n\r\n";
     static const char token_bytes[] = "!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
     static const size_t places[] = { 20, 60, 80 };
 
@@ -208,7 +216,7 @@ unit_test(trickled_bytes_are_looked_at_once)
     for (size_t i = 1; i <= length; i++) {
         check_eq(bide__http1_parse_head(&parser, head, i), 0);
         if (i > 100)
-            memset(head + i - 1, '\0', 1);       /* a byte that was seen is not read again: this one is not valid */
+            memset(head + i - 1, '\0', 1); /* a byte that was seen is not read again: this one is not valid */
     }
     memcpy(head + length, "\r\n\r\n", 4);
     check_eq(bide__http1_parse_head(&parser, head, length + 4), (ssize_t)(length + 4));

@@ -21,7 +21,8 @@ unit_test(responses_and_their_framing)
         { "HTTP/1.1 101 x\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n", "1.1 none keep-alive upgrade\n" },
         { "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\nT: v\r\n\r\n",
           "body abc\ntrailer T: v\nend at 66, 3 bytes" },
-        { "HTTP/1.1 200 OK\r\nHost: a b\r\nHost: c\r\nConnection: close\r\nContent-Length: 0\r\n\r\n", "1.1 none length=0\n" },
+        { "HTTP/1.1 200 OK\r\nHost: a b\r\nHost: c\r\nConnection: close\r\nContent-Length: 0\r\n\r\n",
+          "1.1 none length=0\n" },
     };
 
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)

@@ -4,7 +4,7 @@
 
 #include <errno.h>
 
-#define START "POST / HTTP/1.1\r\nHost: a\r\n"     /* 26 bytes */
+#define START "POST / HTTP/1.1\r\nHost: a\r\n" /* 26 bytes */
 #define TE START "Transfer-Encoding: chunked\r\n\r\n"
 
 unit_test(lengths_and_encodings)
@@ -42,9 +42,13 @@ unit_test(lengths_and_encodings)
         { START "Transfer-Encoding: chunkedx\r\n\r\n", "BAD_TRANSFER_ENCODING", 45 },
         { START "Transfer-Encoding: chunked;x\r\n\r\n", "BAD_TRANSFER_ENCODING", 45 },
         { START "Transfer-Encoding: \"chunked\"\r\n\r\n", "BAD_TRANSFER_ENCODING", 45 },
-        { START "Transfer-Encoding: \x0b" "chunked\r\n\r\n", "BAD_HEADER_VALUE", 45 },
+        { START "Transfer-Encoding: \x0b"
+                "chunked\r\n\r\n",
+          "BAD_HEADER_VALUE", 45 },
         { START "Transfer-Encoding: chunked\x0c\r\n\r\n", "BAD_HEADER_VALUE", 52 },
-        { START "Transfer-Encoding: \xa0" "chunked\r\n\r\n", "BAD_TRANSFER_ENCODING", 45 },
+        { START "Transfer-Encoding: \xa0"
+                "chunked\r\n\r\n",
+          "BAD_TRANSFER_ENCODING", 45 },
         { START "Transfer-Encoding:\r\n\r\n", "BAD_TRANSFER_ENCODING", 44 },
         { START "Transfer-Encoding: ,\r\n\r\n", "BAD_TRANSFER_ENCODING", 45 },
         { START "Transfer-Encoding:\r\n chunked\r\n\r\n", "BAD_TRANSFER_ENCODING", 44 },
@@ -136,8 +140,10 @@ unit_test(accepted_chunks_and_trailers)
         { "3\r\nabc\r\nA\r\n0123456789\r\n000\r\n\r\n", "body abc0123456789\nend at 86, 13" },
         { "3;a\r\nabc\r\n0;x=y\r\n\r\n", "body abc\nend at 75, 3" },
         { "3;a=b;c=\"d\\\" ;\t\xe4\";e\r\nabc\r\n0\r\n\r\n", "body abc\nend at 87, 3" },
-        { "0\r\nX: y\r\nX-Long:  \t a b \t\r\nE:\r\n\r\n", "body \ntrailer X: y\ntrailer X-Long: a b\ntrailer E: \nend" },
-        { "0\r\nA: 1\r\nSet-Cookie: dropped\r\nauthorization: dropped\r\nB: 2\r\n\r\n", "body \ntrailer A: 1\ntrailer B: 2\nend" },
+        { "0\r\nX: y\r\nX-Long:  \t a b \t\r\nE:\r\n\r\n",
+          "body \ntrailer X: y\ntrailer X-Long: a b\ntrailer E: \nend" },
+        { "0\r\nA: 1\r\nSet-Cookie: dropped\r\nauthorization: dropped\r\nB: 2\r\n\r\n",
+          "body \ntrailer A: 1\ntrailer B: 2\nend" },
         { "0\r\nContent-Length-Is-Not-What-This-Very-Long-Name-Says: 1\r\n\r\n",
           "trailer Content-Length-Is-Not-What-This-Very-Long-Name-Says: 1\n" },
     };

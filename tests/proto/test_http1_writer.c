@@ -47,8 +47,9 @@ unit_test(request)
     bide__http1_write_header(&writer, "Host", 4, "a:1", 3);
     bide__http1_write_header(&writer, "X-Empty", 7, NULL, 0);
     check_eq(bide__http1_writer_finish(&writer), 43);
-    expect(REQUEST, buffer, 43, "request GET /a?b host=a:1 1.1 none keep-alive\nheader Host: a:1\nheader X-Empty: \n"
-                                "body \nend at 43, 0 bytes of body\n");
+    expect(REQUEST, buffer, 43,
+           "request GET /a?b host=a:1 1.1 none keep-alive\nheader Host: a:1\nheader X-Empty: \n"
+           "body \nend at 43, 0 bytes of body\n");
     return 0;
 }
 
@@ -57,8 +58,16 @@ unit_test(response_splitting_is_refused)
     static const struct {
         const char *name, *value;
     } headers[] = {
-        { "X", "a\r\nSet-Cookie: b" }, { "X", "a\r" }, { "X", "a\n" }, { "X", "\x01" }, { "X", "\x7f" },
-        { "X\r\nY", "a" }, { "X:", "a" }, { "X ", "a" }, { "", "a" }, { "X\xe4", "a" },
+        { "X", "a\r\nSet-Cookie: b" },
+        { "X", "a\r" },
+        { "X", "a\n" },
+        { "X", "\x01" },
+        { "X", "\x7f" },
+        { "X\r\nY", "a" },
+        { "X:", "a" },
+        { "X ", "a" },
+        { "", "a" },
+        { "X\xe4", "a" },
     };
     struct bide__http1_writer writer;
     char buffer[200];
@@ -75,8 +84,8 @@ unit_test(response_splitting_is_refused)
     check_error(bide__http1_writer_finish(&writer), EINVAL);
 
     static const char *const lines[][2] = {
-        { "G T", "/" }, { "", "/" }, { "GET\r\n", "/" }, { "GET", "" }, { "GET", "/ HTTP/1.1\r\nX: " }, { "GET", "/a b" },
-        { "GET", "/\xe4" }, { "GET", "/#x" },
+        { "G T", "/" },    { "", "/" },        { "GET\r\n", "/" }, { "GET", "" }, { "GET", "/ HTTP/1.1\r\nX: " },
+        { "GET", "/a b" }, { "GET", "/\xe4" }, { "GET", "/#x" },
     };
     for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++) {
         bide__http1_writer_init(&writer, buffer, sizeof buffer);

@@ -37,13 +37,18 @@ __attribute__((unused)) static void turns(int count)
         (void)bide_sleep(0);
 }
 
-/* Lets the loop look at descriptors and timers, which it does only every now and then while tasks are ready; then goes on. */
+static inline void nothing(void *argument)
+{
+    (void)argument;
+}
+
+/*
+ * Lets the loop look at descriptors and timers, which it does only every now and then while tasks are ready, and goes on
+ * before those that became ready by that.
+ */
 __attribute__((unused)) static void poll_once(void)
 {
-    double end = bide_time() + 0.001;
-
-    while (bide_time() < end)
-        continue;
+    (void)bide_call_soon_threadsafe(bide_get_running_loop(), nothing, NULL); /* a message from outside is looked at in every turn */
     (void)bide_sleep(0);
 }
 
