@@ -220,6 +220,8 @@ typedef struct bide_http_serve_options {
     size_t head_max;          /* the whole head (431); 0: 65536; at most 16 MiB */
     size_t body_max;          /* what bide_http_exchange_read_all reads (413); 0: 1 MiB */
     size_t drain_max;         /* of a body that the handler left unread; larger ones cost the connection; 0: 64 KiB */
+    double linger;            /* when a connection is closed on a request that was not read to its end: how long the rest is read
+                                 and thrown away, so that the answer is not lost with it; 0: 2 s */
     const char *server_name;  /* the Server header; NULL: "bide/" and the version; "": none. Not copied */
     bool cancel_on_disconnect; /* cancel a handler when its client closes the connection; otherwise it sees that only as an
                                   error of its next read or write. A client that half-closes counts as gone */
@@ -294,9 +296,9 @@ BIDE_EXPORT int bide_http_exchange_read_all(bide_http_exchange *exchange, char *
 
 /*
  * bide_http_reply_header - adds a header to the reply that is to come; both texts are copied. Does not wait. Content-Type is
- * given with the reply; Date and Server are added unless given here; Content-Length (but for a reply to HEAD, or a 304),
- * Transfer-Encoding and Connection belong to the server: -EINVAL ("Connection: close" is understood and heeded). Also
- * -EINVAL: a name or value that may not be sent; -ENOMEM; -EALREADY: the reply was begun.
+ * given with the reply; Date and Server are added unless given here; Content-Length, Transfer-Encoding and Connection belong to
+ * the server: -EINVAL, but for "Connection: close", which is heeded. Also -EINVAL: a name or value that may not be sent; -ENOMEM;
+ * -EALREADY: the reply was begun.
  */
 BIDE_EXPORT int bide_http_reply_header(bide_http_exchange *exchange, const char *name, const char *value);
 

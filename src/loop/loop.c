@@ -23,7 +23,12 @@
 #include "base/tick.h"
 #include "loop/thread_pool.h"
 
-enum { TURNS_PER_TICK = 8 };
+enum {
+    TURNS_PER_TICK = 8,
+    STACKS_KEPT = 64, /* idle ones that always keep their memory */
+    STACKS_PER_TRIM = 128,
+    STACK_WINDOW_SECONDS = 10
+};
 
 _Thread_local struct bide_loop *bide__loop;
 
@@ -154,6 +159,35 @@ static int64_t time_to_wait(struct bide_loop *loop)
     return next > now ? next - now : 0;
 }
 
+/*
+ * Gives the memory of stacks back that were not needed for a while: in each window of ten seconds the most that were in use at once is noted; what is idle beyond that (and a few more) is
+ * discarded, some at each poll, coldest first, because each costs a system call.
+ */
+static void trim_stacks(struct bide_loop *loop)
+{
+    size_t idle = loop->stacks.idle_count - loop->stacks.cold_count, live = loop->stacks.carved - loop->stacks.idle_count;
+
+    if (live > loop->stack_peak)
+        loop->stack_peak = live;
+    if (idle <= STACKS_KEPT)
+        return;
+    int64_t now = bide__clock_now();
+    if (now >= loop->stack_window_end) {
+        size_t wanted = loop->stack_peak - live + STACKS_KEPT;
+
+        loop->stack_surplus = loop->stack_window_end && idle > wanted ? idle - wanted : 0;
+        loop->stack_window_end = now + STACK_WINDOW_SECONDS * BIDE__SECOND;
+        loop->stack_peak = live;
+    }
+    if (loop->stack_surplus) {
+        size_t count = loop->stack_surplus < STACKS_PER_TRIM ? loop->stack_surplus : STACKS_PER_TRIM;
+
+        if (idle > count + STACKS_KEPT)
+            bide__stack_trim(&loop->stacks, idle - count);
+        loop->stack_surplus -= count;
+    }
+}
+
 static void poll(struct bide_loop *loop)
 {
     int64_t timeout = time_to_wait(loop);
@@ -171,6 +205,7 @@ static void poll(struct bide_loop *loop)
         bide__signals_deliver(loop);
     if (loop->timers.size)
         bide__timers_expire(&loop->timers, bide__clock_now());
+    trim_stacks(loop);
     loop->polled_at = bide__tick();
 }
 

@@ -84,6 +84,9 @@ struct bide_loop {
     struct bide__watcher *watcher_list;
 
     struct bide__stack_pool stacks;
+    int64_t stack_window_end; /* when the use of stacks is looked at next, and the most that were in use since the last time */
+    size_t stack_peak;
+    size_t stack_surplus; /* idle ones whose memory is being given back */
     struct bide__thread_pool *workers; /* bide_to_thread; made at first use */
     struct bide__thread_pool *resolvers;
     size_t thread_limit;

@@ -10,6 +10,8 @@
  */
 #include "server/server.h"
 
+#include <math.h>
+
 #include <bide/task.h>
 
 static void enlist(struct bide__http_idle *list, struct bide__http_connection *connection)
@@ -28,37 +30,36 @@ static void delist(struct bide__http_idle *list, struct bide__http_connection *c
 
 static void sweep(void *argument);
 
-static void arm(struct bide__http_server *server, double delay)
+/* Sees to it that the sweep runs at `when`, or before. */
+static void arm(struct bide__http_server *server, double when)
 {
-    bide_loop *loop = bide_get_running_loop();
-
+    if (when >= server->sweep_at)
+        return;
+    bide_handle_cancel(server->sweep);
     /* without memory for the timer the next connection that becomes idle tries again */
-    server->sweeping = bide_call_later(loop, delay, sweep, server, &server->sweep) == 0;
+    server->sweep_at = bide_call_at(bide_get_running_loop(), when, sweep, server, &server->sweep) == 0 ? when : INFINITY;
 }
 
-/* Ends the waits whose time has come; how long until the next. */
-static double expire(struct bide__http_idle *list, double now, double next)
+/* Ends the waits whose time has come; when the next one's will. */
+static double expire(struct bide__http_idle *list, double now)
 {
     for (struct bide__http_connection *c = list->first; c; c = c->next) {
-        double left = c->since + list->limit - now;
-
-        if (left > 0)
-            return left < next ? left : next;
+        if (c->since + list->limit > now)
+            return c->since + list->limit;
         c->expired = true;
         bide_group_cancel(c->waiting);
     }
-    return next;
+    return INFINITY;
 }
 
 static void sweep(void *argument)
 {
     struct bide__http_server *server = argument;
-    double now = bide_time(), none = __builtin_inf();
-    double next = expire(&server->kept_alive, now, expire(&server->fresh, now, none));
+    double now = bide_time();
 
-    server->sweeping = false;
-    if (next < none)
-        arm(server, next);
+    server->sweep_at = INFINITY;
+    arm(server, expire(&server->fresh, now));
+    arm(server, expire(&server->kept_alive, now));
 }
 
 void bide__http_server_stop(struct bide__http_server *server)
@@ -83,8 +84,7 @@ ssize_t bide__http_wait_for_request(struct bide__http_connection *connection, co
     bide_task_group(group, err) {
         connection->waiting = group;
         enlist(list, connection);
-        if (!server->sweeping && list->limit < __builtin_inf())
-            arm(server, list->limit);
+        arm(server, connection->since + list->limit);
         there = bide_peek(connection->stream, 1, ret_data);
         delist(list, connection);
     }

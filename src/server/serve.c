@@ -88,6 +88,7 @@ static int open_server(struct bide__http_server *server, bide_http_handler handl
                                 &server->limits);
     if (err < 0)
         return err;
+    server->sweep_at = INFINITY;
     server->fresh.limit = server->options.head_timeout;
     server->kept_alive.limit = server->options.keep_alive;
     return make_common(server);

@@ -38,7 +38,7 @@ struct bide__http_server {
     struct bide__http_idle fresh;      /* connections that have not sent anything yet */
     struct bide__http_idle kept_alive; /* those between two requests */
     bide_handle sweep;
-    bool sweeping; /* the timer is armed */
+    double sweep_at; /* when it runs; infinity: it is not armed */
     bool stopping; /* no request is begun any more */
     bide_http_exchange *spare; /* exchanges that nobody uses just now */
     size_t spare_count;
@@ -81,6 +81,9 @@ ssize_t bide__http_wait_for_request(struct bide__http_connection *connection, co
 void bide__http_server_stop(struct bide__http_server *server);
 
 /* ---- connection.c ---- */
+
+/* Starts the task that cancels the handler when the client has gone. 0, -ENOMEM, -EAGAIN. */
+int bide__http_start_watcher(bide_http_exchange *exchange);
 
 /* Serves one connection to its end. */
 int bide__http_serve_connection(bide_stream *stream, void *server);
