@@ -9,6 +9,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include <bide/coro.h>
 #include <bide/scope.h>
@@ -22,6 +23,8 @@ typedef struct bide_run_options {
     size_t stack_size;    /* bytes of address space for each task's stack: a power of two from 16 KiB to 64 MiB; 0: 64 KiB. Memory is used as it is touched */
     size_t task_limit;    /* tasks alive at once; 0: no limit. Starting one more fails with -EAGAIN */
     size_t thread_limit;  /* worker threads for bide_to_thread; 0: the processors + 4, at most 32 */
+    bool virtual_clock;   /* for tests: time stands still while anything can run, then jumps to the next deadline */
+    uint64_t shuffle_seed; /* for tests: not 0: the tasks of a turn run in an order that this number decides */
     bool quiet;           /* do not print an error that main returned */
     bool no_interrupt;    /* leave SIGINT alone; otherwise, in the main thread, Ctrl-C cancels the main task, and run() returns -EINTR */
 } bide_run_options;

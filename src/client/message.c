@@ -74,6 +74,8 @@ void bide__http_message_begin(struct bide__http_message *message, bide_stream *s
     message->text_used = 0;
     message->ahead = 0;
     message->error = 0;
+    message->body.done = true; /* there is none before there is a head */
+    message->body.error = BIDE__HTTP1_OK;
     bide__http1_parser_init(&message->parser, mode, limits, message->headers, message->header_capacity);
 }
 

@@ -102,7 +102,7 @@ int bide_call_soon(bide_loop *loop, void (*callback)(void *argument), void *argu
 
 int bide_call_later(bide_loop *loop, double delay, void (*callback)(void *argument), void *argument, bide_handle *ret_handle)
 {
-    return schedule(loop, bide__deadline_after(bide__clock_now(), delay), callback, argument, ret_handle);
+    return schedule(loop, bide__deadline_after(bide__loop_now(loop), delay), callback, argument, ret_handle);
 }
 
 int bide_call_at(bide_loop *loop, double when, void (*callback)(void *argument), void *argument, bide_handle *ret_handle)

@@ -23,11 +23,14 @@
 #include "base/tick.h"
 #include "loop/thread_pool.h"
 
+#define VIRTUAL_START (1000 * BIDE__SECOND) /* so that a little before the start is a time too */
+
 enum {
     TURNS_PER_TICK = 8,
     STACKS_KEPT = 64, /* idle ones that always keep their memory */
     STACKS_PER_TRIM = 128,
-    STACK_WINDOW_SECONDS = 10
+    STACK_WINDOW_SECONDS = 10,
+    IDLE_LOOKS = 3 /* how often nothing must come before virtual time jumps */
 };
 
 _Thread_local struct bide_loop *bide__loop;
@@ -100,6 +103,30 @@ static inline bool poll_is_due(struct bide_loop *loop)
            atomic_load_explicit(&loop->signal_pending, memory_order_relaxed);
 }
 
+/* Puts what stands in the queue into a random order (Fisher and Yates; the generator is Marsaglia's xorshift). */
+static __attribute__((noinline)) void shuffle(struct bide_loop *loop)
+{
+    for (uint32_t count = loop->ready_tail - loop->ready_head; count > 1; count--) {
+        loop->shuffle ^= loop->shuffle << 13;
+        loop->shuffle ^= loop->shuffle >> 7;
+        loop->shuffle ^= loop->shuffle << 17;
+        uintptr_t *a = &loop->ready[(loop->ready_head + count - 1) & loop->ready_mask];
+        uintptr_t *b = &loop->ready[(loop->ready_head + (uint32_t)(loop->shuffle % count)) & loop->ready_mask];
+        uintptr_t entry = *a;
+
+        *a = *b;
+        *b = entry;
+    }
+}
+
+/* What is ready now is this turn's. */
+static inline void begin_turn(struct bide_loop *loop)
+{
+    loop->batch_end = loop->ready_tail;
+    if (__builtin_expect(loop->shuffle != 0, 0))
+        shuffle(loop);
+}
+
 void bide__park(struct bide_loop *loop)
 {
     struct bide__coroutine *self = loop->current;
@@ -107,7 +134,7 @@ void bide__park(struct bide_loop *loop)
 
     assert(self && "a call that waits was made outside of a task");
     if (head == loop->batch_end && head != loop->ready_tail && !poll_is_due(loop))
-        loop->batch_end = loop->ready_tail; /* the next turn */
+        begin_turn(loop);
     if (head != loop->batch_end) {
         uintptr_t entry = loop->ready[head & loop->ready_mask];
 
@@ -134,7 +161,7 @@ void bide__park(struct bide_loop *loop)
 /* Runs what stands in the queue up to batch_end, which the tasks move on themselves as long as no poll is due. */
 static void run_turns(struct bide_loop *loop)
 {
-    loop->batch_end = loop->ready_tail;
+    begin_turn(loop);
     while (loop->ready_head != loop->batch_end) {
         uintptr_t entry = loop->ready[loop->ready_head++ & loop->ready_mask];
 
@@ -155,7 +182,7 @@ static int64_t time_to_wait(struct bide_loop *loop)
     int64_t next = bide__timers_next(&loop->timers);
     if (next == BIDE__FOREVER)
         return BIDE__FOREVER;
-    int64_t now = bide__clock_now();
+    int64_t now = bide__loop_now(loop);
     return next > now ? next - now : 0;
 }
 
@@ -188,23 +215,46 @@ static void trim_stacks(struct bide_loop *loop)
     }
 }
 
-static void poll(struct bide_loop *loop)
+/* Asks the backend, and takes what other threads and signals have sent. */
+static void gather_events(struct bide_loop *loop, int64_t timeout)
 {
-    int64_t timeout = time_to_wait(loop);
-
     if (timeout) {
         atomic_store(&loop->sleeping, true);
         if (atomic_load(&loop->remote) || atomic_load(&loop->signal_pending))
             timeout = 0;
     }
     loop->backend->wait(loop, timeout);
-    if (timeout)
-        atomic_store(&loop->sleeping, false);
+    atomic_store_explicit(&loop->sleeping, false, memory_order_relaxed);
     bide__remote_drain(loop);
     if (atomic_load_explicit(&loop->signal_pending, memory_order_relaxed))
         bide__signals_deliver(loop);
+}
+
+/*
+ * Time jumps to the next deadline when nothing can run, nothing comes from the kernel, and no thread is at work for us. When there is no deadline either, or a thread is at work, it is
+ * waited for in real time.
+ */
+static void gather_events_virtually(struct bide_loop *loop)
+{
+    for (int i = 0; i < IDLE_LOOKS && loop->ready_head == loop->ready_tail; i++)
+        gather_events(loop, 0);
+    if (loop->ready_head != loop->ready_tail)
+        return;
+    int64_t next = bide__timers_next(&loop->timers);
+    if (loop->jobs_under_way || next == BIDE__FOREVER)
+        gather_events(loop, BIDE__FOREVER);
+    else if (next > loop->virtual_now)
+        loop->virtual_now = next;
+}
+
+static void poll(struct bide_loop *loop)
+{
+    if (__builtin_expect(loop->virtual_clock, 0))
+        gather_events_virtually(loop);
+    else
+        gather_events(loop, time_to_wait(loop));
     if (loop->timers.size)
-        bide__timers_expire(&loop->timers, bide__clock_now());
+        bide__timers_expire(&loop->timers, bide__loop_now(loop));
     trim_stacks(loop);
     loop->polled_at = bide__tick();
 }
@@ -267,6 +317,9 @@ int bide__loop_open(struct bide_loop *loop, const struct bide__loop_options *opt
     memset(loop, 0, sizeof *loop);
     loop->wake_descriptor = -1;
     loop->thread_limit = options->thread_limit;
+    loop->virtual_clock = options->virtual_clock;
+    loop->virtual_now = VIRTUAL_START;
+    loop->shuffle = options->shuffle_seed;
     int err = bide__context_supported(reason, reason_size);
     if (err < 0)
         return err;

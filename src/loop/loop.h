@@ -63,6 +63,11 @@ struct bide_loop {
     unsigned budget;                 /* operations that may still be done without waiting in this step */
 
     struct bide__timers timers;
+    bool virtual_clock;    /* time stands still while anything can run, then jumps to the next deadline */
+    int64_t virtual_now;   /* nanoseconds */
+    size_t jobs_under_way; /* given to threads and not back yet */
+    uint64_t shuffle;      /* state of the generator that orders the tasks of a turn; 0: first in, first out */
+    struct bide__hooks *hooks;
     const struct bide__backend *backend;
     void *backend_state;
     char backend_reason[160];
@@ -94,6 +99,11 @@ struct bide_loop {
     void *owner; /* the run that drives this loop: task/run.c */
 };
 
+/* What a test looks at and interferes with; NULL in programs. */
+struct bide__hooks {
+    void (*before_wait)(struct bide__hooks *hooks, void *task); /* the task (a record) is about to park; what it waits for is in place */
+};
+
 enum {
     BIDE__BUDGET = 64 /* how many operations a task may do in one step before it must let the others run */
 };
@@ -107,6 +117,8 @@ struct bide__loop_options {
     size_t stack_limit;
     size_t record_size;
     size_t thread_limit;
+    bool virtual_clock;
+    uint64_t shuffle_seed;
     void (*describe)(const void *record, char *text, size_t size);
     void (*on_discard)(void *record);
 };
@@ -119,6 +131,12 @@ void bide__loop_close(struct bide_loop *loop);
 
 /* Turns the loop until *stop is true. */
 void bide__loop_run(struct bide_loop *loop, const bool *stop);
+
+/* The loop's clock, in nanoseconds. */
+static inline int64_t bide__loop_now(const struct bide_loop *loop)
+{
+    return __builtin_expect(loop->virtual_clock, 0) ? loop->virtual_now : bide__clock_now();
+}
 
 /* Makes room for one more entry that may be queued. 0 or -ENOMEM. */
 int bide__ready_reserve(struct bide_loop *loop);

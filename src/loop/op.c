@@ -15,6 +15,8 @@ static int64_t attempt_connect(struct bide__op *op, bool first)
     if (first) {
         if (connect(op->descriptor, op->u.address, (socklen_t)op->size) == 0)
             return 0;
+        if (errno == EAGAIN) /* a local socket whose listener's queue is full: it would never tell when to try again */
+            return -ECONNREFUSED;
         return errno == EINPROGRESS || errno == EINTR ? -EAGAIN : -errno;
     }
     int error = 0;

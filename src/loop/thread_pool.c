@@ -87,6 +87,7 @@ static void deliver(struct bide__remote *remote)
 {
     struct bide__job *job = (struct bide__job *)remote;
 
+    job->loop->jobs_under_way--;
     job->finished(job);
 }
 
@@ -127,6 +128,7 @@ int bide__thread_pool_submit(struct bide__thread_pool *pool, struct bide__job *j
 
     job->remote.deliver = deliver;
     job->pool = pool;
+    job->loop = pool->loop;
     pthread_mutex_lock(&pool->lock);
     if (pool->pending >= pool->idle && pool->started < pool->limit)
         err = start_thread(pool);
@@ -142,6 +144,7 @@ int bide__thread_pool_submit(struct bide__thread_pool *pool, struct bide__job *j
         pool->last = job;
         pool->pending++;
         pthread_cond_signal(&pool->work);
+        pool->loop->jobs_under_way++;
     }
     pthread_mutex_unlock(&pool->lock);
     return err;
@@ -162,6 +165,7 @@ bool bide__thread_pool_cancel(struct bide__thread_pool *pool, struct bide__job *
             pool->last = job->previous;
         job->queued = false;
         pool->pending--;
+        pool->loop->jobs_under_way--;
     }
     pthread_mutex_unlock(&pool->lock);
     return queued;

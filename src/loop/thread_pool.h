@@ -15,6 +15,7 @@ struct bide__job {
     void (*work)(struct bide__job *job);     /* in a thread of the pool */
     void (*finished)(struct bide__job *job); /* in the loop's thread, afterwards */
     struct bide__thread_pool *pool;
+    struct bide_loop *loop; /* the pool may be gone when the job comes home */
     bool queued; /* under the pool's lock */
 };
 

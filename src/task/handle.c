@@ -57,8 +57,7 @@ static void withdraw_join(struct bide__waiter *waiter)
     bide__wake(waiter, -ECANCELED);
 }
 
-/* The ended task's result, and its message for the one who asks. */
-static int hand_over(struct bide_task *task, struct bide__record *to)
+int bide__handle_give_result(const struct bide_task *task, struct bide__record *to)
 {
     if (task->u.ended.failure) {
         struct bide__failure *copy = bide__failure_copy(task->u.ended.failure);
@@ -84,11 +83,9 @@ int bide_join(bide_task *task)
         struct joiner joiner = { .waiter = { .task = self, .withdraw = withdraw_join, .next = task->u.living.joiners }, .task = task };
 
         task->u.living.joiners = &joiner.waiter;
-        err = bide__wait(&joiner.waiter);
-        if (err < 0)
-            return err;
+        return bide__wait(&joiner.waiter); /* from here on the handle may be gone */
     }
-    return hand_over(task, self);
+    return bide__handle_give_result(task, self);
 }
 
 bool bide_cancel(bide_task *task)

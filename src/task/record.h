@@ -92,6 +92,9 @@ struct bide__record *bide__spawn(struct bide_loop *loop, struct bide_group *grou
 /* Gives a living task a handle if it has none. NULL without memory. */
 struct bide_task *bide__handle_of(struct bide__record *record);
 
+/* An ended task's result; its message, if it has one, becomes that of the task `to`. */
+int bide__handle_give_result(const struct bide_task *task, struct bide__record *to);
+
 /* Frees a handle of an ended task. */
 void bide__handle_free(struct bide__run *run, struct bide_task *task);
 

@@ -101,6 +101,8 @@ static int run_in(struct bide_loop *loop, const bide_coroutine *main, const bide
                                                .stack_limit = options->task_limit ? options->task_limit + 1 : 0,
                                                .record_size = sizeof(struct bide__record),
                                                .thread_limit = options->thread_limit,
+                                               .virtual_clock = options->virtual_clock,
+                                               .shuffle_seed = options->shuffle_seed,
                                                .describe = bide__record_describe,
                                                .on_discard = bide__record_discard };
     char reason[160] = "";

@@ -53,7 +53,7 @@ static void begin_grace(struct bide_scope *shield)
         return;
     shield->reserved = false;
     bide__timers_unreserve(timers);
-    bide__timer_arm(timers, &shield->timer, bide__deadline_after(bide__clock_now(), shield->seconds));
+    bide__timer_arm(timers, &shield->timer, bide__deadline_after(bide__loop_now(shield->task->loop), shield->seconds));
 }
 
 /*
@@ -118,9 +118,8 @@ static struct bide__record *current_for_block(const char *block)
     return task;
 }
 
-static bide_scope *enter_timeout(bide_scope *scope, int64_t deadline, double seconds, int *ret_error)
+static bide_scope *enter_timeout(struct bide__record *task, bide_scope *scope, int64_t deadline, double seconds, int *ret_error)
 {
-    struct bide__record *task = current_for_block("bide_timeout");
 
     *ret_error = 0;
     scope->ret_error = ret_error;
@@ -137,14 +136,18 @@ static bide_scope *enter_timeout(bide_scope *scope, int64_t deadline, double sec
 
 bide_scope *bide__timeout_enter(bide_scope *scope, double seconds, int *ret_error)
 {
-    return enter_timeout(scope, bide__deadline_after(bide__clock_now(), seconds), seconds, ret_error);
+    struct bide__record *task = current_for_block("bide_timeout");
+
+    return enter_timeout(task, scope, bide__deadline_after(bide__loop_now(task->loop), seconds), seconds, ret_error);
 }
 
 bide_scope *bide__timeout_enter_at(bide_scope *scope, double when, int *ret_error)
 {
+    struct bide__record *task = current_for_block("bide_timeout_at");
     int64_t deadline = bide__nanoseconds(when);
+    double seconds = deadline == BIDE__FOREVER ? INFINITY : (double)(deadline - bide__loop_now(task->loop)) * 1e-9;
 
-    return enter_timeout(scope, deadline, deadline == BIDE__FOREVER ? INFINITY : (double)(deadline - bide__clock_now()) * 1e-9, ret_error);
+    return enter_timeout(task, scope, deadline, seconds, ret_error);
 }
 
 bide_scope *bide__shield_enter(bide_scope *scope, double grace)

@@ -27,11 +27,13 @@ int bide_sleep(double seconds)
     if (err < 0)
         return err;
     if (seconds <= 0) {
+        if (__builtin_expect(task->loop->hooks != NULL, 0))
+            task->loop->hooks->before_wait(task->loop->hooks, task);
         bide__yield(task->loop);
         return task->scope->effective ? -ECANCELED : 0;
     }
     struct sleeper sleeper = { .waiter = { .task = task, .withdraw = withdraw_sleep }, .timer = { .expire = wake_up } };
-    int64_t deadline = bide__deadline_after(bide__clock_now(), seconds);
+    int64_t deadline = bide__deadline_after(bide__loop_now(task->loop), seconds);
     if (deadline != BIDE__FOREVER && bide__timer_arm(&task->loop->timers, &sleeper.timer, deadline) < 0)
         return bide_fail(-ENOMEM, "bide_sleep: no memory for the timer");
     return bide__wait(&sleeper.waiter);
@@ -39,5 +41,5 @@ int bide_sleep(double seconds)
 
 double bide_time(void)
 {
-    return (double)bide__clock_now() * 1e-9;
+    return (double)(bide__loop ? bide__loop_now(bide__loop) : bide__clock_now()) * 1e-9;
 }

@@ -19,34 +19,36 @@
 #include "task/scope.h"
 #include "task/wait.h"
 
-static void wake_joiners(struct bide_task *task)
+static struct bide__waiter *oldest_first(struct bide__waiter *newest)
 {
-    struct bide__waiter *waiter = task->u.living.joiners, *oldest = NULL;
+    struct bide__waiter *oldest = NULL;
 
-    while (waiter) { /* newest first: turn round */
-        struct bide__waiter *next = waiter->next;
+    while (newest) {
+        struct bide__waiter *next = newest->next;
 
-        waiter->next = oldest;
-        oldest = waiter;
-        waiter = next;
+        newest->next = oldest;
+        oldest = newest;
+        newest = next;
     }
-    while (oldest) {
-        struct bide__waiter *next = oldest->next;
-
-        bide__wake(oldest, 0);
-        oldest = next;
-    }
+    return oldest;
 }
 
+/* The joiners get all they want now: when they run, the handle may be gone with its group. */
 static void end_handle(struct bide__run *run, struct bide__record *record, int result)
 {
     struct bide_task *task = record->handle;
+    struct bide__waiter *joiner = oldest_first(task->u.living.joiners);
 
-    wake_joiners(task);
     task->has_ended = true;
     task->result = result;
     task->u.ended.failure = record->failure && record->failure->code == result ? bide__failure_copy(record->failure) : NULL;
     task->u.ended.name = record->name;
+    while (joiner) {
+        struct bide__waiter *next = joiner->next;
+
+        bide__wake(joiner, bide__handle_give_result(task, joiner->task));
+        joiner = next;
+    }
     if (task->forgotten)
         bide__handle_free(run, task);
 }
@@ -131,6 +133,11 @@ struct bide__record *bide__spawn(struct bide_loop *loop, struct bide_group *grou
     struct bide__run *run = bide__run_of(loop);
     bool fresh;
 
+    if (coroutine->size > loop->stacks.options.stack_size / 2) {
+        *ret_error = bide_fail(-ENOMEM, "start task '%s': %zu bytes of arguments do not fit on a stack of %zu", coroutine->name, coroutine->size,
+                               loop->stacks.options.stack_size);
+        return NULL;
+    }
     if (bide__ready_reserve(loop) < 0) {
         *ret_error = bide_fail(-ENOMEM, "start task '%s': no memory for the ready queue", coroutine->name);
         return NULL;

@@ -33,6 +33,8 @@ int bide__wait(struct bide__waiter *waiter)
 
     assert(!task->waiter);
     task->waiter = waiter;
+    if (__builtin_expect(task->loop->hooks != NULL, 0))
+        task->loop->hooks->before_wait(task->loop->hooks, task);
     bide__park(task->loop);
     return waiter->result;
 }
@@ -122,6 +124,8 @@ int64_t bide__op_run(struct bide__op *op)
     }
     struct op_waiter waiter = { .waiter = { .task = task, .withdraw = withdraw_op }, .op = op };
     task->waiter = &waiter.waiter;
+    if (__builtin_expect(loop->hooks != NULL, 0))
+        loop->hooks->before_wait(loop->hooks, task);
     bide__park(loop); /* the completion makes the task ready by itself */
     task->waiter = NULL;
     return op->result;

@@ -166,6 +166,9 @@ bide_test(join_gets_its_result_though_the_handle_is_forgotten)
 
     turns(2);
     bide_forget(waited);
+    turns(2); /* it has ended just before; the joiner has not run yet, and these take the memory of the handle */
+    for (int i = 0; i < 4; i++)
+        bide_create_task(NULL, bide_co(nap, 3600, "other"));
     check_eq(bide_join(joiner), 42);
     check_notes("joiner:42");
     return 0;
@@ -397,10 +400,13 @@ bide_async(cancel_main, bide_task *);
 
 static int main_that_is_cancelled(void)
 {
-    bide_start(NULL, bide_co(nap, 0, "background"));
+    bide_start(NULL, bide_co(nap, 0.002, "background"));
     bide_start(NULL, bide_co(cancel_main, bide_current_task()));
     int err = bide_sleep(3600);
     note("main:%d", err);
+    bide_shield(60) {
+        (void)bide_sleep(0.005);
+    }
     return err;
 }
 bide_async(main_that_is_cancelled);

@@ -135,9 +135,11 @@ static void remember(struct descriptor *entry, const struct bide__op *op, int64_
 static bool epoll_submit(struct bide_loop *loop, struct bide__op *op)
 {
     struct epoll *state = loop->backend_state;
-    struct descriptor *entry = find(state, op->descriptor);
 
     op->done = false;
+    if (op->descriptor < 0)
+        return finish(op, -EBADF);
+    struct descriptor *entry = find(state, op->descriptor);
     if (!entry)
         return finish(op, -ENOMEM);
     struct bide__op **place = bide__op_is_input(op) ? &entry->input : &entry->output;
