@@ -8,16 +8,12 @@
 #include "command/report.h"
 
 #include <bide.h>
-#include <math.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "command/output.h"
-
-#define BUCKET_WIDTH 1.02
-#define SHORTEST 1e-6
 
 static const char *const kind_names[ERROR_KINDS] = {
     [ERROR_URL] = "bad URL",
@@ -68,29 +64,47 @@ enum error_kind error_kind(int err)
     }
 }
 
-static void count_latency(struct latencies *latencies, double seconds)
+/* The bucket of a duration: exact below 64 ns, then the power of two and the six bits after the first one. */
+static size_t bucket_of(uint64_t nanoseconds)
 {
-    double place = seconds > SHORTEST ? log(seconds / SHORTEST) / log(BUCKET_WIDTH) : 0;
-    size_t bucket = place < LATENCY_BUCKETS - 1 ? (size_t)place : LATENCY_BUCKETS - 1;
-
-    latencies->buckets[bucket]++;
-    latencies->count++;
-    if (seconds > latencies->longest)
-        latencies->longest = seconds;
+    if (nanoseconds < LATENCY_PARTS)
+        return (size_t)nanoseconds;
+    unsigned power = 63U - (unsigned)__builtin_clzll(nanoseconds);
+    size_t bucket = (power - 5) * LATENCY_PARTS + (size_t)(nanoseconds >> (power - 6) & (LATENCY_PARTS - 1));
+    return bucket < LATENCY_BUCKETS ? bucket : LATENCY_BUCKETS - 1;
 }
 
-/* The duration that `share` of all do not exceed, right to 2 %. */
-static double percentile(const struct latencies *latencies, double share)
+/* The longest duration that falls into a bucket. */
+static uint64_t bucket_end(size_t bucket)
 {
-    double wanted = ceil(share * (double)latencies->count);
-    size_t seen = 0;
+    if (bucket < LATENCY_PARTS)
+        return bucket;
+    size_t power = bucket / LATENCY_PARTS + 5;
+    return ((LATENCY_PARTS + bucket % LATENCY_PARTS + 1) << (power - 6)) - 1;
+}
 
-    for (size_t bucket = 0; bucket < LATENCY_BUCKETS; bucket++) {
+static void count_latency(struct latencies *latencies, double seconds)
+{
+    uint64_t nanoseconds = seconds > 0 ? (uint64_t)(seconds * 1e9) : 0;
+
+    latencies->buckets[bucket_of(nanoseconds)]++;
+    latencies->count++;
+    if (nanoseconds > latencies->longest)
+        latencies->longest = nanoseconds;
+}
+
+/* The milliseconds that `percent` of all do not exceed, right to 1.6 %. */
+static double percentile(const struct latencies *latencies, size_t percent)
+{
+    size_t wanted = (latencies->count * percent + 99) / 100, seen = 0, bucket = 0;
+
+    for (; bucket < LATENCY_BUCKETS - 1; bucket++) {
         seen += latencies->buckets[bucket];
-        if ((double)seen >= wanted)
-            return fmin(SHORTEST * pow(BUCKET_WIDTH, (double)bucket + 1), latencies->longest);
+        if (seen >= wanted)
+            break;
     }
-    return latencies->longest;
+    uint64_t end = bucket_end(bucket);
+    return (double)(end < latencies->longest ? end : latencies->longest) / 1e6;
 }
 
 void report_start(struct report *report, bool quiet)
@@ -153,14 +167,14 @@ static const char *bytes_text(uint64_t bytes, char *text, size_t size)
 /* "12 s", "3 min 20 s", "2 h 5 min" */
 static const char *duration_text(double seconds, char *text, size_t size)
 {
-    double whole = ceil(fmin(seconds, 1e9));
+    unsigned long whole = seconds < 1e9 ? (unsigned long)seconds + 1 : 1000000000;
 
     if (whole < 120)
-        snprintf(text, size, "%.0f s", whole);
+        snprintf(text, size, "%lu s", whole);
     else if (whole < 7200)
-        snprintf(text, size, "%.0f min %.0f s", floor(whole / 60), fmod(whole, 60));
+        snprintf(text, size, "%lu min %lu s", whole / 60, whole % 60);
     else
-        snprintf(text, size, "%.0f h %.0f min", floor(whole / 3600), floor(fmod(whole, 3600) / 60));
+        snprintf(text, size, "%lu h %lu min", whole / 3600, whole % 3600 / 60);
     return text;
 }
 
@@ -234,8 +248,8 @@ void report_summary(struct report *report)
     if (report->answered) {
         print_statuses(report);
         fprintf(stderr, "  latency   p50 %.1f ms  p90 %.1f ms  p99 %.1f ms\n",
-                1000 * percentile(&report->latencies, 0.5), 1000 * percentile(&report->latencies, 0.9),
-                1000 * percentile(&report->latencies, 0.99));
+                percentile(&report->latencies, 50), percentile(&report->latencies, 90),
+                percentile(&report->latencies, 99));
     }
     if (report->failed)
         print_errors(report);

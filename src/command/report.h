@@ -21,12 +21,13 @@ enum error_kind {
     ERROR_KINDS
 };
 
-enum { STATUS_MAX = 999, LATENCY_BUCKETS = 1400 };
+enum { STATUS_MAX = 999, LATENCY_PARTS = 64, LATENCY_BUCKETS = 46 * LATENCY_PARTS };
 
-/* Durations counted in buckets, each 2 % wider than the one before: the memory is the same for ten and for ten million. */
+/* Durations counted in buckets, LATENCY_PARTS for each power of two nanoseconds: the memory is the same for ten and for ten
+ * million. */
 struct latencies {
     size_t count;
-    double longest;
+    uint64_t longest; /* nanoseconds */
     size_t buckets[LATENCY_BUCKETS];
 };
 

@@ -139,7 +139,7 @@ static int resolve_by_name(struct bide__record *task, const char *host, int port
         free(lookup);
         return bide_fail(-ENOMEM, "resolve '%s': no memory", host);
     }
-    struct lookup_waiter waiter = { .waiter = { .task = task, .withdraw = withdraw }, .lookup = lookup };
+    struct lookup_waiter waiter = { .waiter = { .task = task, .withdraw = withdraw, .what = "the resolver" }, .lookup = lookup };
     lookup->job = (struct bide__job){ .work = work, .finished = finished };
     lookup->waiter = &waiter.waiter;
     lookup->port = port;

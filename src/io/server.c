@@ -50,7 +50,7 @@ static int accept_one(struct server *server)
 
     /* the handler that makes room is still counted when it wakes us */
     while (err == 0 && server->options.connections_max && server->handlers->live >= server->options.connections_max)
-        err = bide__wait_in(&server->room, task);
+        err = bide__wait_in(&server->room, task, "room for one more connection");
     if (err < 0)
         return err;
     err = bide_accept(server->listener, &stream);

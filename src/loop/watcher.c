@@ -7,6 +7,7 @@
  */
 #include <errno.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 
 #include "loop/loop.h"
 
@@ -16,7 +17,7 @@ struct bide__watcher {
     void (*callback)(void *argument);
     void *argument;
     bool removed;
-    bool running;
+    bool failed; /* the descriptor went bad: nothing is in progress any more, and nothing is due */
     struct bide__watcher *next, **link; /* all of the loop, also removed ones */
 };
 
@@ -43,15 +44,14 @@ static void run_due(void *argument)
 {
     struct bide__watcher *watcher = argument;
 
-    if (!watcher->removed) {
-        watcher->running = true;
+    if (!watcher->removed)
         watcher->callback(watcher->argument);
-        watcher->running = false;
-    }
     if (watcher->removed)
         release(watcher);
     else if (watcher->op.result >= 0 || watcher->op.result == -EAGAIN)
         submit(watcher);
+    else
+        watcher->failed = true;
 }
 
 /* The place in the table for a descriptor and direction, NULL without memory. */
@@ -77,8 +77,12 @@ static struct bide__watcher **place(struct bide_loop *loop, int descriptor, enum
 
 static int add(struct bide_loop *loop, int descriptor, enum bide__op_kind kind, void (*callback)(void *), void *argument)
 {
-    if (descriptor < 0)
-        return -EBADF;
+    struct stat status;
+
+    if (fstat(descriptor, &status) < 0)
+        return -errno;
+    if (S_ISREG(status.st_mode) || S_ISDIR(status.st_mode)) /* poll() would call it ready for ever */
+        return -EPERM;
     struct bide__watcher **slot = place(loop, descriptor, kind);
     if (!slot)
         return -ENOMEM;
@@ -126,11 +130,11 @@ static bool take_out(struct bide_loop *loop, int descriptor, enum bide__op_kind 
     struct bide__watcher *watcher = loop->watchers[index];
     loop->watchers[index] = NULL;
     watcher->removed = true;
-    if (!watcher->op.done)
-        loop->backend->cancel(loop, &watcher->op);
-    else if (!watcher->due.queued && !watcher->running)
+    if (watcher->failed)
         release(watcher);
-    return true;
+    else if (!watcher->op.done)
+        loop->backend->cancel(loop, &watcher->op);
+    return true; /* when it is due or runs just now, run_due frees it */
 }
 
 int bide_add_reader(bide_loop *loop, int descriptor, void (*callback)(void *argument), void *argument)

@@ -58,7 +58,7 @@ void bide__group_child_ended(struct bide_group *group, struct bide__record *chil
 
 static void wait_for_children(struct bide_group *group)
 {
-    struct bide__waiter waiter = { .task = group->scope.task };
+    struct bide__waiter waiter = { .task = group->scope.task, .what = "its children" };
 
     while (group->live > 0) {
         group->closing = &waiter;

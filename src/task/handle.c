@@ -80,7 +80,7 @@ int bide_join(bide_task *task)
     if (!task->has_ended) {
         if (task->u.living.record == self)
             return bide_fail(-EDEADLK, "bide_join: task '%s' waits for itself", self->name);
-        struct joiner joiner = { .waiter = { .task = self, .withdraw = withdraw_join, .next = task->u.living.joiners }, .task = task };
+        struct joiner joiner = { .waiter = { .task = self, .withdraw = withdraw_join, .what = "another task", .next = task->u.living.joiners }, .task = task };
 
         task->u.living.joiners = &joiner.waiter;
         return bide__wait(&joiner.waiter); /* from here on the handle may be gone */

@@ -60,6 +60,7 @@ struct bide_task {
 struct bide__run {
     struct bide_loop *loop;
     struct bide_group *background; /* owns the tasks that are started without a group */
+    struct bide__record *main_task;
     struct bide_scope *main_scope; /* what Ctrl-C cancels; NULL once main has ended */
     struct bide_task *main_handle; /* the main task's, if anybody asked for it */
     struct bide__slab handles;

@@ -37,6 +37,7 @@ static int run_main(void *argument)
     bide__scope_begin(&scope, task, task->scope, BIDE__SCOPE_TASK);
     task->self = &scope;
     run->main_scope = &scope;
+    run->main_task = task;
 
     int result = arguments->main->entry((void *)(uintptr_t)arguments->main->arguments);
 

@@ -32,7 +32,7 @@ int bide_sleep(double seconds)
         bide__yield(task->loop);
         return task->scope->effective ? -ECANCELED : 0;
     }
-    struct sleeper sleeper = { .waiter = { .task = task, .withdraw = withdraw_sleep }, .timer = { .expire = wake_up } };
+    struct sleeper sleeper = { .waiter = { .task = task, .withdraw = withdraw_sleep, .what = "the end of its sleep" }, .timer = { .expire = wake_up } };
     int64_t deadline = bide__deadline_after(bide__loop_now(task->loop), seconds);
     if (deadline != BIDE__FOREVER && bide__timer_arm(&task->loop->timers, &sleeper.timer, deadline) < 0)
         return bide_fail(-ENOMEM, "bide_sleep: no memory for the timer");

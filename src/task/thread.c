@@ -75,7 +75,7 @@ int bide_to_thread(bide_coroutine coroutine)
     struct bide__thread_pool *pool = workers(task->loop);
     if (!pool)
         return bide_fail(-ENOMEM, "bide_to_thread: no memory for the worker threads");
-    struct call call = { .waiter = { .task = task, .withdraw = withdraw_call }, .job = { .work = work, .finished = finished }, .coroutine = &coroutine };
+    struct call call = { .waiter = { .task = task, .withdraw = withdraw_call, .what = "a thread" }, .job = { .work = work, .finished = finished }, .coroutine = &coroutine };
     err = bide__thread_pool_submit(pool, &call.job);
     if (err < 0)
         return bide_fail(err, "bide_to_thread: no thread can be started");

@@ -70,9 +70,9 @@ static void withdraw_from_list(struct bide__waiter *waiter)
     bide__wake(waiter, -ECANCELED);
 }
 
-int bide__wait_in(struct bide__wait_list *list, struct bide__record *task)
+int bide__wait_in(struct bide__wait_list *list, struct bide__record *task, const char *what)
 {
-    struct bide__waiter waiter = { .task = task, .withdraw = withdraw_from_list, .previous = list->last, .list = list };
+    struct bide__waiter waiter = { .task = task, .withdraw = withdraw_from_list, .previous = list->last, .list = list, .what = what };
 
     if (list->last)
         list->last->next = &waiter;
@@ -106,6 +106,18 @@ static void withdraw_op(struct bide__waiter *waiter)
     waiter->task->loop->backend->cancel(waiter->task->loop, op);
 }
 
+static const char *const what_of[] = {
+    [BIDE__OP_READABLE] = "something to read",
+    [BIDE__OP_WRITABLE] = "room to write",
+    [BIDE__OP_RECEIVE] = "something to read",
+    [BIDE__OP_SEND] = "room to write",
+    [BIDE__OP_SEND_MESSAGE] = "room to write",
+    [BIDE__OP_ACCEPT] = "a connection",
+    [BIDE__OP_CONNECT] = "its connection to be made",
+    [BIDE__OP_READ] = "something to read",
+    [BIDE__OP_WRITE] = "room to write",
+};
+
 int64_t bide__op_run(struct bide__op *op)
 {
     struct bide__record *task;
@@ -122,7 +134,7 @@ int64_t bide__op_run(struct bide__op *op)
             bide__yield(loop);
         return op->result;
     }
-    struct op_waiter waiter = { .waiter = { .task = task, .withdraw = withdraw_op }, .op = op };
+    struct op_waiter waiter = { .waiter = { .task = task, .withdraw = withdraw_op, .what = what_of[op->kind] }, .op = op };
     task->waiter = &waiter.waiter;
     if (__builtin_expect(loop->hooks != NULL, 0))
         loop->hooks->before_wait(loop->hooks, task);

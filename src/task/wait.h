@@ -13,6 +13,7 @@ struct bide__waiter {
     void (*withdraw)(struct bide__waiter *waiter);
     struct bide__waiter *next, *previous;
     struct bide__wait_list *list;
+    const char *what; /* "sleep", "a lock": completes "waits for ..." */
     int result;
 };
 
@@ -34,7 +35,7 @@ int bide__wait(struct bide__waiter *waiter);
 void bide__wake(struct bide__waiter *waiter, int result);
 
 /* Waits at the end of a list; cancelled, it is taken out again. The result given by the waker, or -ECANCELED. */
-int bide__wait_in(struct bide__wait_list *list, struct bide__record *task);
+int bide__wait_in(struct bide__wait_list *list, struct bide__record *task, const char *what);
 
 /* The first of a list, taken out (it has not been woken yet); NULL: nobody waits. */
 struct bide__waiter *bide__wait_list_take(struct bide__wait_list *list);
