@@ -30,20 +30,20 @@ struct bide_stream *bide__stream_new(struct bide_loop *loop, int descriptor)
     stream->loop = loop;
     stream->descriptor = descriptor;
     stream->read_limit = BIDE__READ_LIMIT;
+    socklen_t size = sizeof stream->peer.address;
+    getpeername(descriptor, &stream->peer.address.any, &size); /* now: a connection that was reset cannot tell any more */
     return stream;
 }
 
 const char *bide_peer_name(bide_stream *stream)
 {
-    union bide__address address = { 0 };
-    socklen_t size = sizeof address;
+    if (!stream->named) {
+        const union bide__address address = stream->peer.address;
 
-    if (!*stream->peer) {
-        if (getpeername(stream->descriptor, &address.any, &size) < 0)
-            address.any.sa_family = AF_UNSPEC;
-        bide__address_text(&address, stream->peer, sizeof stream->peer);
+        bide__address_text(&address, stream->peer.text, sizeof stream->peer.text);
+        stream->named = true;
     }
-    return stream->peer;
+    return stream->peer.text;
 }
 
 /* Gives an error of an operation its message. */
@@ -171,8 +171,15 @@ int bide_read_exactly(bide_stream *stream, void *buffer, size_t size)
     return 0;
 }
 
+/* Whether `size` bytes without a line end are the beginning of a line of more than `limit`: a "\r" may yet belong to its end. */
+static bool is_too_long(const char *data, size_t size, size_t limit)
+{
+    return size > limit + 1 || (size == limit + 1 && data[limit] != '\r');
+}
+
 ssize_t bide_read_line(bide_stream *stream, char *buffer, size_t size)
 {
+    const size_t limit = size && size <= stream->read_limit ? size - 1 : stream->read_limit;
     size_t seen = 0;
 
     for (;;) {
@@ -183,21 +190,19 @@ ssize_t bide_read_line(bide_stream *stream, char *buffer, size_t size)
             return bide_fail(BIDE_EOF, "read from %s: the stream has ended", bide_peer_name(stream));
         const char *data = stream->input.data + stream->input.start, *end = memchr(data + seen, '\n', (size_t)there - seen);
         bool last = (size_t)there <= seen; /* the end of the stream */
-        if (end || last) {
-            size_t length = end ? (size_t)(end - data) : (size_t)there, taken = end ? length + 1 : length;
+        size_t length = end ? (size_t)(end - data) : (size_t)there, taken = end ? length + 1 : length;
 
-            if (end && length && data[length - 1] == '\r')
-                length--;
-            if (length < size) {
-                memcpy(buffer, data, length);
-                buffer[length] = '\0';
-                bide_consume(stream, taken);
-                return (ssize_t)length;
-            }
+        if (end && length && data[length - 1] == '\r')
+            length--;
+        if (!size || (end || last ? length > limit : is_too_long(data, length, limit)))
+            return bide_fail(BIDE_ELIMIT, "read from %s: no line end within %zu bytes", bide_peer_name(stream), size ? limit : 0);
+        if (end || last) {
+            memcpy(buffer, data, length);
+            buffer[length] = '\0';
+            bide_consume(stream, taken);
+            return (ssize_t)length;
         }
         seen = (size_t)there;
-        if (end || last || seen > size || seen >= stream->read_limit)
-            return bide_fail(BIDE_ELIMIT, "read from %s: no line end within %zu bytes", bide_peer_name(stream), size < stream->read_limit ? size : stream->read_limit);
     }
 }
 
@@ -302,5 +307,7 @@ bool bide_stream_is_alive(bide_stream *stream)
 {
     char byte;
 
+    if (bide__buffer_size(&stream->input))
+        return false;
     return recv(stream->descriptor, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 && (errno == EAGAIN || errno == EWOULDBLOCK);
 }

@@ -17,7 +17,11 @@ struct bide_stream {
     size_t read_limit;
     bool reading; /* a task is inside a call that reads */
     bool writing;
-    char peer[BIDE__ADDRESS_TEXT]; /* empty: not asked for yet */
+    bool named; /* peer is text by now: nobody asks most streams for it */
+    union {
+        union bide__address address;
+        char text[BIDE__ADDRESS_TEXT];
+    } peer;
 };
 
 /* A stream for a connected, non-blocking socket, which it owns from now on. NULL without memory: the socket is still the caller's. */

@@ -50,14 +50,10 @@ const char *bide_backend_reason(const bide_loop *loop)
     return loop->backend_reason;
 }
 
-int bide__ready_reserve(struct bide_loop *loop)
+int bide__ready_grow(struct bide_loop *loop)
 {
-    if (loop->ready_reserved < (size_t)loop->ready_mask + 1 && loop->ready) {
-        loop->ready_reserved++;
-        return 0;
-    }
-    uint32_t capacity = loop->ready ? (loop->ready_mask + 1) * 2 : 256;
-    uintptr_t *ready = capacity ? malloc(capacity * sizeof *ready) : NULL;
+    size_t capacity = loop->ready_capacity ? loop->ready_capacity * 2 : 256;
+    uintptr_t *ready = capacity <= UINT32_MAX ? malloc(capacity * sizeof *ready) : NULL;
 
     if (!ready)
         return -ENOMEM;
@@ -65,15 +61,9 @@ int bide__ready_reserve(struct bide_loop *loop)
         ready[i & (capacity - 1)] = loop->ready[i & loop->ready_mask];
     free(loop->ready);
     loop->ready = ready;
-    loop->ready_mask = capacity - 1;
-    loop->ready_reserved++;
+    loop->ready_mask = (uint32_t)(capacity - 1);
+    loop->ready_capacity = capacity;
     return 0;
-}
-
-void bide__ready_unreserve(struct bide_loop *loop)
-{
-    assert(loop->ready_reserved > 0);
-    loop->ready_reserved--;
 }
 
 /* Fetches the record of a task that will run soon: its saved stack pointer, and the lines where its registers lie. */

@@ -54,6 +54,7 @@ struct bide_loop {
     uint32_t ready_head, ready_tail, ready_mask;
     uint32_t batch_end;    /* this turn runs what stands before it */
     size_t ready_reserved; /* entries that may be queued at once */
+    size_t ready_capacity; /* 0 at first */
 
     struct bide__coroutine *current; /* whose code runs; NULL: the loop's own, or a callback's */
     struct bide__context context;    /* the loop's own flow while a task runs */
@@ -138,9 +139,26 @@ static inline int64_t bide__loop_now(const struct bide_loop *loop)
     return __builtin_expect(loop->virtual_clock, 0) ? loop->virtual_now : bide__clock_now();
 }
 
+/* Doubles the ring. 0 or -ENOMEM. */
+int bide__ready_grow(struct bide_loop *loop);
+
 /* Makes room for one more entry that may be queued. 0 or -ENOMEM. */
-int bide__ready_reserve(struct bide_loop *loop);
-void bide__ready_unreserve(struct bide_loop *loop);
+static inline int bide__ready_reserve(struct bide_loop *loop)
+{
+    if (__builtin_expect(loop->ready_reserved >= loop->ready_capacity, 0)) {
+        int err = bide__ready_grow(loop);
+
+        if (err < 0)
+            return err;
+    }
+    loop->ready_reserved++;
+    return 0;
+}
+
+static inline void bide__ready_unreserve(struct bide_loop *loop)
+{
+    loop->ready_reserved--;
+}
 
 /* Puts an entry at the end of the ready queue. */
 static inline void bide__ready_push(struct bide_loop *loop, uintptr_t entry)

@@ -8,6 +8,8 @@
 #include "task/failure.h"
 
 #include <errno.h>
+#include <limits.h>
+#include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,12 +22,36 @@
 enum { MESSAGE_BYTES = 512 };
 
 static _Thread_local struct bide__failure *thread_failure;
+static _Thread_local bool thread_watched; /* it will be freed when the thread ends */
+static pthread_key_t thread_end;
+static pthread_once_t thread_end_once = PTHREAD_ONCE_INIT;
+
+static void free_at_thread_end(void *place)
+{
+    bide__failure_free(*(struct bide__failure **)place);
+    *(struct bide__failure **)place = NULL;
+}
+
+static void make_thread_end(void)
+{
+    pthread_key_create(&thread_end, free_at_thread_end); /* without a key the message of an ended thread is lost: no more */
+}
+
+static struct bide__failure **thread_place(void)
+{
+    if (!thread_watched) {
+        pthread_once(&thread_end_once, make_thread_end);
+        pthread_setspecific(thread_end, &thread_failure);
+        thread_watched = true;
+    }
+    return &thread_failure;
+}
 
 struct bide__failure **bide__failure_place(void)
 {
     struct bide__record *task = bide__current();
 
-    return task ? &task->failure : &thread_failure;
+    return task ? &task->failure : thread_place();
 }
 
 static const struct {
@@ -46,7 +72,7 @@ const char *bide__failure_general(int code)
     for (size_t i = 0; i < sizeof own_codes / sizeof own_codes[0]; i++)
         if (own_codes[i].code == code)
             return own_codes[i].text;
-    return strerror(-code);
+    return strerror(code == INT_MIN ? INT_MAX : -code);
 }
 
 static struct bide__failure *make(struct bide__failure **place, int code, const char *format, va_list arguments)
@@ -132,7 +158,7 @@ const char *bide_error_name(int err)
         if (own_codes[i].code == err)
             return own_codes[i].name;
 #ifdef __GLIBC__
-    const char *name = err < 0 ? strerrorname_np(-err) : NULL;
+    const char *name = err < 0 ? strerrorname_np(err == INT_MIN ? INT_MAX : -err) : NULL;
     if (name)
         return name;
 #endif
@@ -156,7 +182,7 @@ void bide_print_error(int err)
         fprintf(stderr, "    and %d more\n", failure->lines - BIDE__TRACE_LINES);
 }
 
-/* Frees what the thread has when it ends. */
+/* The main thread ends with the process, without its key. */
 __attribute__((destructor)) static void free_thread_failure(void)
 {
     bide__failure_free(thread_failure);

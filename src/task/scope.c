@@ -34,16 +34,6 @@ static void deadline_passed(struct bide__timer *timer)
     bide__scope_cancel(scope_of_timer(timer));
 }
 
-void bide__scope_begin(struct bide_scope *scope, struct bide__record *task, struct bide_scope *parent, enum bide__scope_kind kind)
-{
-    scope->task = task;
-    scope->parent = parent;
-    scope->kind = (uint8_t)kind;
-    scope->effective = parent && parent->effective && kind != BIDE__SCOPE_SHIELD;
-    if (task)
-        task->scope = scope;
-}
-
 /* The grace of a shield begins: its timer was reserved at the start of the block. */
 static void begin_grace(struct bide_scope *shield)
 {
@@ -175,15 +165,6 @@ static int translate_timeout(struct bide_scope *scope, int err)
     bide__failure_set(&scope->task->failure, -ETIMEDOUT, "timed out after %.3g s (%s:%d)", scope->seconds > 0 ? scope->seconds : 0.0, scope->file,
                       scope->line);
     return -ETIMEDOUT;
-}
-
-int bide__scope_unescape(struct bide__record *task, int err)
-{
-    if (err == -ECANCELED && task->escaped && !task->scope->effective) {
-        err = task->escaped;
-        task->escaped = 0;
-    }
-    return err;
 }
 
 int bide__scope_close(struct bide_scope *scope, int err)

@@ -2,12 +2,21 @@
 #ifndef BIDE_TASK_SCOPE_H
 #define BIDE_TASK_SCOPE_H
 
+#include <errno.h>
+
 #include <bide/scope.h>
 
 #include "task/record.h"
 
 /* Puts the running task (or, for a task's root, a task that does not run yet) into a scope whose parent is `parent`. */
-void bide__scope_begin(struct bide_scope *scope, struct bide__record *task, struct bide_scope *parent, enum bide__scope_kind kind);
+static inline void bide__scope_begin(struct bide_scope *scope, struct bide__record *task, struct bide_scope *parent, enum bide__scope_kind kind)
+{
+    scope->task = task;
+    scope->parent = parent;
+    scope->kind = (uint8_t)kind;
+    scope->effective = parent && parent->effective && kind != BIDE__SCOPE_SHIELD;
+    task->scope = scope;
+}
 
 /* Cancels a scope: marks it and all that it encloses, up to shields, and withdraws the waits of the tasks in there. Does not wait. */
 void bide__scope_cancel(struct bide_scope *scope);
@@ -19,7 +28,14 @@ void bide__scope_cancel(struct bide_scope *scope);
 int bide__scope_close(struct bide_scope *scope, int err);
 
 /* What `err` stands for now that it has reached the end of a block, a task or a bide(): see "escaped" in scope.c. */
-int bide__scope_unescape(struct bide__record *task, int err);
+static inline int bide__scope_unescape(struct bide__record *task, int err)
+{
+    if (__builtin_expect(task->escaped != 0, 0) && err == -ECANCELED && !task->scope->effective) {
+        err = task->escaped;
+        task->escaped = 0;
+    }
+    return err;
+}
 
 /* group.c: closes a group, body ended with err. */
 int bide__group_close(struct bide_group *group, int err);

@@ -76,8 +76,8 @@ static void finish(struct bide__record *record, int result)
         record->failure = NULL;
         run->stop = true;
     }
-    bide__failure_free(record->failure);
-    record->failure = NULL;
+    if (record->failure)
+        bide__failure_free(record->failure);
     run->live--;
     bide__ready_unreserve(loop);
     bide__stack_give(&loop->stacks, record);

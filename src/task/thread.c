@@ -80,9 +80,11 @@ int bide_to_thread(bide_coroutine coroutine)
     if (err < 0)
         return bide_fail(err, "bide_to_thread: no thread can be started");
     err = bide__wait(&call.waiter);
-    if (call.failure) {
+    if (call.ran && err < 0) { /* also without a message: an older one is not about this error */
         bide__failure_free(task->failure);
         task->failure = call.failure;
+    } else {
+        bide__failure_free(call.failure);
     }
     return err;
 }

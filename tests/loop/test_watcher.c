@@ -243,6 +243,35 @@ unit_test(removed_when_it_is_due)
     return 0;
 }
 
+static void close_watched(void *unused)
+{
+    (void)unused;
+    calls++;
+    if (watched >= 0)
+        check_eq(close(watched), 0);
+    watched = -1;
+}
+
+/* Against the rules, but people do it: the callback hears of it once and then it is quiet; no loop that spins. */
+unit_test(closed_while_it_is_watched)
+{
+    int pair[2];
+
+    open_loop(&loop);
+    open_pair(pair);
+    watched = pair[0];
+    put(pair[1], "a");
+    check_eq(bide_add_reader(&loop, pair[0], close_watched, NULL), 0);
+    for (int i = 0; i < 10; i++)
+        poll_loop(&loop);
+    check_eq(calls, 2);
+    check(bide_remove_reader(&loop, pair[0]));
+    check(!bide_remove_reader(&loop, pair[0]));
+    close(pair[1]);
+    bide__loop_close(&loop);
+    return 0;
+}
+
 unit_test(closed_after_removal_and_the_number_used_again)
 {
     int pair[2], first = -1;
