@@ -75,6 +75,15 @@ set_tests_properties(harness.harness PROPERTIES ENVIRONMENT "${BIDE_TEST_ENVIRON
 find_package(Python3 COMPONENTS Interpreter)
 if(Python3_FOUND AND NOT CMAKE_CROSSCOMPILING)
     bide_register_test(tools "" ${Python3_EXECUTABLE} tests/harness/check-tools)
+    if(TARGET bide-program)
+        foreach(backend ${BIDE_BACKENDS})
+            foreach(name fetch serve)
+                bide_register_test(command.${name}.${backend} "BIDE_BACKEND=${backend};PYTHONDONTWRITEBYTECODE=1"
+                    ${Python3_EXECUTABLE} tests/command/check-${name} --build ${PROJECT_BINARY_DIR})
+                set_tests_properties(command.${name}.${backend} PROPERTIES LABELS "command;${backend}")
+            endforeach()
+        endforeach()
+    endif()
     if(BIDE_BUILD_EXAMPLES AND NOT BIDE_SANITIZE)
         bide_register_test(seed "" ${Python3_EXECUTABLE} tests/seed/check-seed --build ${PROJECT_BINARY_DIR})
         set_tests_properties(seed PROPERTIES RUN_SERIAL TRUE LABELS seed) # it measures when each line arrives

@@ -12,7 +12,11 @@
 #include <bide/task.h>   /* run, tasks, join, cancel, gather, wait_for, sleep */
 #include <bide/scope.h>  /* blocks: timeout, task group, shield */
 #include <bide/error.h>  /* bide(), codes, messages */
+#include <bide/future.h> /* a result that will be there later */
+#include <bide/local.h>  /* task-locals */
 #include <bide/thread.h> /* calls that block */
+#include <bide/sync.h>   /* locks, events, conditions, semaphores, barriers */
+#include <bide/queue.h>  /* typed queues between tasks */
 #include <bide/stream.h> /* TCP connections and servers */
 #include <bide/loop.h>   /* the callback-level API */
 

@@ -21,7 +21,9 @@ enum {
     BIDE_ELIMIT = -4098,    /* a limit set by the user was reached (a line, a header, a body, a queue, ...) */
     BIDE_EPROTOCOL = -4099, /* the peer sent something its protocol does not allow */
     BIDE_ERESOLVE = -4100,  /* a host name could not be resolved */
-    BIDE_EURL = -4101       /* a URL is malformed or of a kind that is not supported */
+    BIDE_EURL = -4101,      /* a URL is malformed or of a kind that is not supported */
+    BIDE_EBROKEN = -4102,   /* a barrier was broken: aborted, or reset while tasks waited at it */
+    BIDE_ESHUTDOWN = -4103  /* a queue was shut down */
 };
 
 /*
@@ -41,6 +43,13 @@ BIDE_EXPORT int bide_fail(int code, const char *format, ...) __attribute__((form
  * The pointer is valid until the task's next failing call. For err >= 0 the answer is "no error". Never NULL, never waits.
  */
 BIDE_EXPORT const char *bide_strerror(int err);
+
+/*
+ * bide_error_count - how many errors stand behind `err`: more than one when it came from a group in which several children failed. 0 for err >= 0.
+ * bide_error_at - the message of number `index` (0: that of err itself), and its code; in the order they happened. NULL beyond the last. Follows ExceptionGroup.exceptions.
+ */
+BIDE_EXPORT size_t bide_error_count(int err);
+BIDE_EXPORT const char *bide_error_at(int err, size_t index, int *ret_code);
 
 /*
  * bide_error_name - "ECONNREFUSED" for -ECONNREFUSED, "BIDE_EOF" for BIDE_EOF, "error 12345" for what it does not know. For logs and tests.

@@ -32,7 +32,18 @@ struct bide__timer {
     uint32_t slot; /* 0: not armed */
 };
 
-enum bide__scope_kind { BIDE__SCOPE_TASK, BIDE__SCOPE_TIMEOUT, BIDE__SCOPE_SHIELD, BIDE__SCOPE_GROUP };
+/* Those who wait for one thing, first in first out. Part of other structures; zeroed: nobody. */
+struct bide__wait_list {
+    struct bide__waiter *first, *last;
+};
+
+enum bide__scope_kind {
+    BIDE__SCOPE_TASK,
+    BIDE__SCOPE_TIMEOUT,
+    BIDE__SCOPE_SHIELD,
+    BIDE__SCOPE_GROUP,
+    BIDE__SCOPE_WITH /* a bide_with block: no scope of cancellation, but closed in order with those around it */
+};
 
 /* A cancellation scope. Lives in the frame of its block; its fields are bide's own. Those up to `closed` are all that a task's root scope has set. */
 typedef struct bide_scope {
@@ -53,6 +64,13 @@ typedef struct bide_scope {
     struct bide__timer timer;
 } bide_scope;
 
+/* What a bide_with block holds (bide/sync.h). Of its scope only the lexical chain is used: bide() must release it before it closes the blocks outside of it. */
+struct bide__with {
+    bide_scope scope;
+    void *object;
+    void (*release)(void *object);
+};
+
 /* A task group: a scope that owns tasks. Lives in the frame of its block; its fields are bide's own. */
 typedef struct bide_group {
     bide_scope scope;
@@ -62,7 +80,8 @@ typedef struct bide_group {
     size_t live;
     struct bide_task *handles;        /* of finished and living children, freed with the group */
     struct bide__waiter *closing;     /* the owner, waiting for the last child */
-    struct bide__failure *failure;    /* message and trace of the first error */
+    struct bide__failure *failure;    /* message and trace of the first error, the others behind it */
+    struct bide__failure *last_failure;
     int error;                        /* the first child's (or body's) error, 0: none */
     bool cancelled_by_call;           /* by bide_group_cancel */
     bool interrupted;                 /* a child ended with -ECANCELED because of a cancellation of the group */
@@ -159,5 +178,6 @@ BIDE_EXPORT bide_scope *bide__shield_enter(bide_scope *scope, double grace) __at
 BIDE_EXPORT bide_group *bide__group_enter(bide_group *group, int *ret_error) __attribute__((returns_nonnull));
 BIDE_EXPORT void bide__scope_cleanup(bide_scope *scope);
 BIDE_EXPORT void bide__group_cleanup(bide_group *group);
+BIDE_EXPORT void bide__with_cleanup(struct bide__with *with);
 
 #endif

@@ -68,12 +68,6 @@ int bide_http_client_open(const bide_http_client_options *options, bide_http_cli
     return 0;
 }
 
-static void free_response(bide_http_response *response)
-{
-    bide__http_message_close(&response->message);
-    free(response);
-}
-
 static void let_go(bide_http_client *client)
 {
     if (--client->references)
@@ -82,7 +76,7 @@ static void let_go(bide_http_client *client)
         bide_http_response *response = client->spare;
 
         client->spare = response->next_spare;
-        free_response(response);
+        free(response);
     }
     free(client->defaults);
     free(client);
@@ -127,8 +121,9 @@ void bide__http_response_give(bide_http_response *response)
 
     if (response->what != response->what_inline)
         free(response->what);
+    bide__http_message_close(&response->message);
     if (client->closed || client->spare_count == SPARES_MOST) {
-        free_response(response);
+        free(response);
     } else {
         response->next_spare = client->spare;
         client->spare = response;

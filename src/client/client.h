@@ -48,7 +48,7 @@ struct bide__http_turn {
 struct bide_http_client {
     bide_http_client_options options; /* with the defaults filled in; its pointers are not used */
     struct bide__http1_limits limits;
-    char *defaults;           /* default header lines, ready to be sent: each is a record { name length, line } */
+    char *defaults;           /* default header lines, ready to be sent */
     size_t defaults_length;
     size_t requests;   /* in progress */
     size_t references; /* the owner's, and one for each response */
@@ -107,6 +107,9 @@ int bide__http_make_defaults(bide_http_client *client, const bide_http_client_op
 
 /* Writes the head of the request into the response's text. 0, -EINVAL, -ENOMEM. */
 int bide__http_write_request(struct bide__http_call *call);
+
+/* "Basic ..." for "user:password" as it stands in a URL; to be freed. NULL without memory. */
+char *bide__http_basic(const char *userinfo);
 
 /* ---- client.c ---- */
 

@@ -1,7 +1,7 @@
 /*
  * A bell: each waiter sleeps for ever in a task group of its own, and ringing ends the groups.
  *
- * Waiters lie on the waiting tasks' stacks. Waiting and leaving cost O(waiters), ringing O(waiters). What must never happen:
+ * Waiters lie on the waiting tasks' stacks. Waiting and leaving cost O(1), ringing O(waiters). What must never happen:
  * a waiter that stays in the list when its task has gone on.
  */
 #include "command/bell.h"
@@ -12,29 +12,27 @@
 
 struct bell_waiter {
     struct bell_waiter *next;
+    struct bell_waiter **link; /* what points to this one; NULL: rung */
     bide_group *group;
 };
 
-static void leave(struct bell *bell, const struct bell_waiter *waiter)
-{
-    for (struct bell_waiter **at = &bell->first; *at; at = &(*at)->next)
-        if (*at == waiter) {
-            *at = waiter->next;
-            return;
-        }
-}
-
 int bell_wait(struct bell *bell)
 {
-    struct bell_waiter self = { .next = bell->first };
+    struct bell_waiter self = { .next = bell->first, .link = &bell->first };
     int err;
 
-    bide_task_group(sleepers, err) {
+    bide_task_group (sleepers, err) {
         self.group = sleepers;
+        if (self.next)
+            self.next->link = &self.next;
         bell->first = &self;
         err = bide_sleep(INFINITY);
     }
-    leave(bell, &self);
+    if (self.link) { /* cancelled */
+        *self.link = self.next;
+        if (self.next)
+            self.next->link = self.link;
+    }
     return err;
 }
 
@@ -45,6 +43,7 @@ void bell_ring(struct bell *bell)
     bell->first = NULL;
     for (struct bell_waiter *next; waiter; waiter = next) {
         next = waiter->next;
+        waiter->link = NULL;
         bide_group_cancel(waiter->group);
     }
 }

@@ -110,7 +110,8 @@ static const char *without_url(const char *message, const char *method)
     size_t length = strlen(method);
     const char *colon;
 
-    if (!strncmp(message, method, length) && message[length] == ' ' && (colon = strstr(message, ": ")))
+    if (!strncmp(message, method, length) && (message[length] == ' ' || message[length] == ':') &&
+        (colon = strstr(message, ": ")))
         message = colon + 2;
     if (!strncmp(message, "URL '", 5) && (colon = strstr(message, "': ")))
         message = colon + 3;
@@ -143,7 +144,7 @@ static int try_once(struct fetch *fetch, const char *url, struct outcome *outcom
     outcome->bytes = 0;
     outcome->retry_after = -1;
     outcome->message[0] = '\0';
-    bide_timeout(fetch->options.timeout, err) {
+    bide_timeout (fetch->options.timeout, err) {
         err = run_attempt(&attempt);
     }
     outcome->seconds = bide_time() - started;

@@ -16,7 +16,7 @@
 /* What the command line said. */
 struct fetch_options {
     size_t concurrency;
-    double timeout;    /* seconds for each attempt, from connecting to the last byte */
+    double timeout; /* seconds for each attempt, from connecting to the last byte */
     size_t retries;
     uint64_t size_max; /* of a body, in bytes */
     const char *method;
@@ -43,13 +43,13 @@ struct fetch {
 
 /* What became of a URL. */
 struct outcome {
-    int err;              /* 0: answered */
-    int status;           /* 0: no answer */
-    uint64_t bytes;       /* of the body, in the last attempt */
-    double seconds;       /* of the last attempt */
+    int err;        /* 0: answered */
+    int status;     /* 0: no answer */
+    uint64_t bytes; /* of the body, in the last attempt */
+    double seconds; /* of the last attempt */
     size_t attempts;
-    double retry_after;   /* what the server asked for in seconds; negative: nothing */
-    char message[600];    /* for err, or for a status that is not stored */
+    double retry_after; /* what the server asked for in seconds; negative: nothing */
+    char message[600];  /* for err, or for a status that is not stored */
 };
 
 /*

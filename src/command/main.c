@@ -21,7 +21,9 @@ static void print_help(FILE *to)
     fprintf(to, "usage: bide COMMAND [OPTION...]\n\n");
     for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++)
         fprintf(to, "  %-8s %s\n", commands[i].name, commands[i].help);
-    fprintf(to, "\n`bide COMMAND --help` explains a command. BIDE_BACKEND=epoll|io_uring chooses what the loop waits with.\n");
+    fprintf(
+        to,
+        "\n`bide COMMAND --help` explains a command. BIDE_BACKEND=epoll|io_uring chooses what the loop waits with.\n");
 }
 
 int main(int argc, char **argv)

@@ -17,8 +17,8 @@ enum { WAITING_MAX = 256 * 1024 };
 static int write_rest(struct output *output)
 {
     while (output->written < output->writing.size) {
-        ssize_t count = write(output->descriptor, output->writing.data + output->written,
-                              output->writing.size - output->written);
+        ssize_t count =
+            write(output->descriptor, output->writing.data + output->written, output->writing.size - output->written);
 
         if (count < 0 && errno != EINTR)
             return bide_fail(-errno, "standard output: %s", strerror(errno));

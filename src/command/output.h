@@ -31,9 +31,9 @@ void text_free(struct text *text);
 /* An output. Zeroed, with its descriptor set. */
 struct output {
     int descriptor;
-    bool busy;            /* a task writes; what is added meanwhile is written by it next */
-    struct text waiting;  /* added, not yet taken by a write */
-    struct text writing;  /* taken: [written, size) is left */
+    bool busy;           /* a task writes; what is added meanwhile is written by it next */
+    struct text waiting; /* added, not yet taken by a write */
+    struct text writing; /* taken: [written, size) is left */
     size_t written;
     struct bell room;
 };

@@ -16,15 +16,9 @@
 #include "command/output.h"
 
 static const char *const kind_names[ERROR_KINDS] = {
-    [ERROR_URL] = "bad URL",
-    [ERROR_RESOLVE] = "unknown host",
-    [ERROR_REFUSED] = "refused",
-    [ERROR_TIMEOUT] = "timeout",
-    [ERROR_TRUNCATED] = "truncated",
-    [ERROR_CONNECTION] = "connection",
-    [ERROR_PROTOCOL] = "protocol",
-    [ERROR_SIZE] = "too large",
-    [ERROR_STORE] = "not stored",
+    [ERROR_URL] = "bad URL",       [ERROR_RESOLVE] = "unknown host", [ERROR_REFUSED] = "refused",
+    [ERROR_TIMEOUT] = "timeout",   [ERROR_TRUNCATED] = "truncated",  [ERROR_CONNECTION] = "connection",
+    [ERROR_PROTOCOL] = "protocol", [ERROR_SIZE] = "too large",       [ERROR_STORE] = "not stored",
     [ERROR_OTHER] = "other",
 };
 
@@ -190,7 +184,7 @@ void report_progress(struct report *report)
     double elapsed = bide_time() - report->started;
     size_t done = report->answered + report->failed;
     double rate = elapsed > 0 ? (double)done / elapsed : 0;
-    char line[256], bytes[32], left[40] = "", total[32] = "", duration[32];
+    char line[256], bytes[32], left[64] = "", total[32] = "", duration[32];
 
     if (report->total_known) {
         snprintf(total, sizeof total, " of %zu", report->total);
@@ -199,8 +193,8 @@ void report_progress(struct report *report)
             snprintf(left, sizeof left, ", about %s left", duration);
         }
     }
-    snprintf(line, sizeof line, "%zu%s done, %zu failed, %.0f/s, %s%s", done, total, report->failed + report->bad_answers,
-             rate, bytes_text(report->bytes, bytes, sizeof bytes), left);
+    snprintf(line, sizeof line, "%zu%s done, %zu failed, %.0f/s, %s%s", done, total,
+             report->failed + report->bad_answers, rate, bytes_text(report->bytes, bytes, sizeof bytes), left);
     if (!report->is_terminal) {
         fprintf(stderr, "bide: %s\n", line);
         return;
@@ -231,15 +225,16 @@ void report_summary(struct report *report)
 {
     double elapsed = report->ended - report->started;
     size_t done = report->answered + report->failed;
+    size_t total = report->total_known ? report->total : done;
     char bytes[32];
 
     report_hide(report);
     if (report->quiet)
         return;
     fprintf(stderr, "%zu", done);
-    if (report->total_known && done < report->total)
-        fprintf(stderr, " of %zu", report->total);
-    fprintf(stderr, " URL%s in %.3f s: %zu answered, %zu failed; %.0f requests/s, %s", done == 1 ? "" : "s", elapsed,
+    if (done < total)
+        fprintf(stderr, " of %zu", total);
+    fprintf(stderr, " URL%s in %.3f s: %zu answered, %zu failed; %.0f requests/s, %s", total == 1 ? "" : "s", elapsed,
             report->answered, report->failed, elapsed > 0 ? (double)(done + report->retried) / elapsed : 0,
             bytes_text(report->bytes, bytes, sizeof bytes));
     if (report->retried)
@@ -247,9 +242,8 @@ void report_summary(struct report *report)
     fputc('\n', stderr);
     if (report->answered) {
         print_statuses(report);
-        fprintf(stderr, "  latency   p50 %.1f ms  p90 %.1f ms  p99 %.1f ms\n",
-                percentile(&report->latencies, 50), percentile(&report->latencies, 90),
-                percentile(&report->latencies, 99));
+        fprintf(stderr, "  latency   p50 %.1f ms  p90 %.1f ms  p99 %.1f ms\n", percentile(&report->latencies, 50),
+                percentile(&report->latencies, 90), percentile(&report->latencies, 99));
     }
     if (report->failed)
         print_errors(report);

@@ -35,14 +35,14 @@ struct latencies {
 struct report {
     bool quiet;
     bool is_terminal;
-    bool line_shown;      /* the progress line stands on the terminal */
+    bool line_shown; /* the progress line stands on the terminal */
     bool total_known;
     size_t total;
-    size_t answered;      /* URLs that got an answer, whatever its status */
-    size_t bad_answers;   /* of these, with status 400 and above */
-    size_t failed;        /* URLs that got none, or not all of it */
-    size_t retried;       /* attempts beyond the first of a URL */
-    uint64_t bytes;       /* of bodies, those of failed attempts included */
+    size_t answered;    /* URLs that got an answer, whatever its status */
+    size_t bad_answers; /* of these, with status 400 and above */
+    size_t failed;      /* URLs that got none, or not all of it */
+    size_t retried;     /* attempts beyond the first of a URL */
+    uint64_t bytes;     /* of bodies, those of failed attempts included */
     size_t by_status[STATUS_MAX + 1];
     size_t by_kind[ERROR_KINDS];
     struct latencies latencies;

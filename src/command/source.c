@@ -66,7 +66,8 @@ static int fill(struct source *source)
     source->end -= source->start;
     source->start = 0;
     if (WINDOW_BYTES - source->end < READ_BYTES)
-        return bide_fail(BIDE_ELIMIT, "%s: line %zu is longer than %d bytes", source->name, source->line + 1, READ_BYTES);
+        return bide_fail(BIDE_ELIMIT, "%s: line %zu is longer than %d bytes", source->name, source->line + 1,
+                         READ_BYTES);
     bide(bell_wait_readable(source->descriptor));
     int count = bide(bide_to_thread(bide_co(read_some, source, source->buffer + source->end, (size_t)READ_BYTES)));
     source->end += (size_t)count;

@@ -12,13 +12,13 @@ struct source {
     char **urls;
     size_t url_count;
     size_t next_url;
-    const char *name;       /* of the list, for messages; NULL: the source is the arguments */
+    const char *name; /* of the list, for messages; NULL: the source is the arguments */
     int descriptor;
     bool close_descriptor;
-    bool filling;           /* a task is reading; the others wait for `filled` */
-    bool ended;             /* nothing more will come */
-    size_t line;            /* number of the line that was given out last */
-    char *buffer;           /* read ahead: [start, end) */
+    bool filling; /* a task is reading; the others wait for `filled` */
+    bool ended;   /* nothing more will come */
+    size_t line;  /* number of the line that was given out last */
+    char *buffer; /* read ahead: [start, end) */
     size_t start, end;
     struct bell filled;
 };

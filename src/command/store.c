@@ -69,7 +69,7 @@ void store_name(const char *url, char name[STORE_NAME_BYTES])
     if (!strcmp(name, ".") || !strcmp(name, ".."))
         memset(name, '_', length);
     if (length == 0)
-        strcpy(name, "index.html");
+        snprintf(name, STORE_NAME_BYTES, "index.html");
 }
 
 static uint64_t hash_of(const char *name)
@@ -122,9 +122,10 @@ static void number_name(struct stored_file *file)
     size_t stem = dot && dot != file->wanted ? (size_t)(dot - file->wanted) : strlen(file->wanted);
 
     if (file->number == 1)
-        strcpy(file->name, file->wanted);
+        snprintf(file->name, sizeof file->name, "%s", file->wanted);
     else
-        snprintf(file->name, sizeof file->name, "%.*s-%lu%s", (int)stem, file->wanted, file->number, file->wanted + stem);
+        snprintf(file->name, sizeof file->name, "%.*s-%lu%s", (int)stem, file->wanted, file->number,
+                 file->wanted + stem);
 }
 
 void store_begin(struct store *store, const char *url, struct stored_file *ret_file)
@@ -145,7 +146,8 @@ static int fail(const struct stored_file *file, const char *what, int code)
 static int write_piece(struct stored_file *file, const char *data, size_t size)
 {
     if (file->descriptor < 0)
-        file->descriptor = openat(file->store->directory, file->temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+        file->descriptor =
+            openat(file->store->directory, file->temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
     if (file->descriptor < 0)
         return fail(file, "creating", errno);
     while (size > 0) {
@@ -226,8 +228,7 @@ void store_discard(struct stored_file *file)
 {
     if (!file->store || file->descriptor < 0)
         return;
-    bide_shield(5)
-    {
+    bide_shield (5) {
         bide_to_thread(bide_co(discard, file));
     }
     if (file->descriptor >= 0) /* it did not come to that: then here, at the price of a short stop */

@@ -11,7 +11,7 @@ struct store {
     int directory;
     unsigned long opened; /* files so far, for their temporary names */
     struct name_count {
-        uint64_t hash;    /* of the name; 0: an empty place */
+        uint64_t hash; /* of the name; 0: an empty place */
         unsigned long next;
     } * names;
     size_t name_count, name_capacity;
@@ -22,10 +22,10 @@ enum { STORE_NAME_BYTES = 240, STORE_TEMPORARY_BYTES = 64 };
 /* A file that is being written. Zeroed: none. */
 struct stored_file {
     struct store *store;
-    int descriptor;                        /* -1: not opened yet */
+    int descriptor; /* -1: not opened yet */
     char temporary[STORE_TEMPORARY_BYTES];
-    char wanted[STORE_NAME_BYTES];         /* the name that the URL asks for */
-    unsigned long number;                  /* "name-2" has 2, "name" 1 */
+    char wanted[STORE_NAME_BYTES]; /* the name that the URL asks for */
+    unsigned long number;          /* "name-2" has 2, "name" 1 */
     char name[STORE_NAME_BYTES + 24];
 };
 

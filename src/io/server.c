@@ -31,7 +31,7 @@ static int handle(struct server *server, bide_stream *stream)
     int err = server->handler(stream, server->argument);
 
     if (err < 0 && err != -ECANCELED && !server->options.quiet) {
-        fprintf(stderr, "bide: connection from %s failed: ", bide_peer_name(stream));
+        fprintf(stderr, "bide: connection from %s failed:\n", bide_peer_name(stream));
         bide_print_error(err);
     }
     bide_close(stream);

@@ -103,6 +103,7 @@ struct bide_loop {
 /* What a test looks at and interferes with; NULL in programs. */
 struct bide__hooks {
     void (*before_wait)(struct bide__hooks *hooks, void *task); /* the task (a record) is about to park; what it waits for is in place */
+    void (*error_unread)(struct bide__hooks *hooks, const char *task, int err, const char *message); /* a task failed, and nobody will ever ask; message: may be NULL */
 };
 
 enum {

@@ -52,7 +52,6 @@ static bide_http_exchange *take_exchange(struct bide__http_connection *connectio
 
 static void free_exchange(bide_http_exchange *exchange)
 {
-    bide__http_message_close(&exchange->request);
     free(exchange->output);
     free(exchange->extra);
     free(exchange);
@@ -60,6 +59,7 @@ static void free_exchange(bide_http_exchange *exchange)
 
 static void give_exchange(struct bide__http_server *server, bide_http_exchange *exchange)
 {
+    bide__http_message_close(&exchange->request);
     if (server->spare_count == SPARES_MOST) {
         free_exchange(exchange);
         return;

@@ -63,6 +63,8 @@ static const struct {
     { BIDE_EPROTOCOL, "BIDE_EPROTOCOL", "the peer broke its protocol" },
     { BIDE_ERESOLVE, "BIDE_ERESOLVE", "the host name could not be resolved" },
     { BIDE_EURL, "BIDE_EURL", "the URL is malformed or not supported" },
+    { BIDE_EBROKEN, "BIDE_EBROKEN", "the barrier is broken" },
+    { BIDE_ESHUTDOWN, "BIDE_ESHUTDOWN", "the queue was shut down" },
 };
 
 const char *bide__failure_general(int code)
@@ -83,10 +85,11 @@ static struct bide__failure *make(struct bide__failure **place, int code, const 
     size_t length = strlen(text) + 1;
     struct bide__failure *failure = malloc(sizeof *failure + length);
 
-    free(*place);
+    bide__failure_free(*place);
     *place = failure;
     if (!failure)
         return NULL;
+    failure->next = NULL;
     failure->code = code;
     failure->lines = 0;
     memcpy(failure->message, text, length);
@@ -118,19 +121,30 @@ void bide__failure_trace(struct bide__failure **place, int code, struct bide__tr
 
 struct bide__failure *bide__failure_copy(const struct bide__failure *failure)
 {
-    if (!failure)
-        return NULL;
-    size_t size = sizeof *failure + strlen(failure->message) + 1;
-    struct bide__failure *copy = malloc(size);
+    struct bide__failure *first = NULL, **end = &first;
 
-    if (copy)
+    for (; failure; failure = failure->next) {
+        size_t size = sizeof *failure + strlen(failure->message) + 1;
+        struct bide__failure *copy = malloc(size);
+
+        if (!copy)
+            break;
         memcpy(copy, failure, size);
-    return copy;
+        copy->next = NULL;
+        *end = copy;
+        end = &copy->next;
+    }
+    return first;
 }
 
 void bide__failure_free(struct bide__failure *failure)
 {
-    free(failure);
+    while (failure) {
+        struct bide__failure *next = failure->next;
+
+        free(failure);
+        failure = next;
+    }
 }
 
 int bide_fail(int code, const char *format, ...)
@@ -150,6 +164,35 @@ const char *bide_strerror(int err)
     return failure && failure->code == err && err < 0 ? failure->message : bide__failure_general(err);
 }
 
+size_t bide_error_count(int err)
+{
+    const struct bide__failure *failure = *bide__failure_place();
+    size_t count = 1;
+
+    if (err >= 0)
+        return 0;
+    if (failure && failure->code == err)
+        while ((failure = failure->next))
+            count++;
+    return count;
+}
+
+const char *bide_error_at(int err, size_t index, int *ret_code)
+{
+    const struct bide__failure *failure = *bide__failure_place();
+
+    if (index >= bide_error_count(err))
+        return NULL;
+    if (index == 0) {
+        *ret_code = err;
+        return bide_strerror(err);
+    }
+    while (index-- > 0)
+        failure = failure->next;
+    *ret_code = failure->code;
+    return failure->message;
+}
+
 const char *bide_error_name(int err)
 {
     static _Thread_local char unknown[24];
@@ -166,13 +209,8 @@ const char *bide_error_name(int err)
     return unknown;
 }
 
-void bide_print_error(int err)
+static void print_trace(const struct bide__failure *failure)
 {
-    const struct bide__failure *failure = *bide__failure_place();
-
-    fprintf(stderr, "bide: %s\n", bide_strerror(err));
-    if (!failure || failure->code != err)
-        return;
     for (int i = 0; i < failure->lines && i < BIDE__TRACE_LINES; i++) {
         const struct bide__trace_line *line = &failure->trace[i];
 
@@ -180,6 +218,20 @@ void bide_print_error(int err)
     }
     if (failure->lines > BIDE__TRACE_LINES)
         fprintf(stderr, "    and %d more\n", failure->lines - BIDE__TRACE_LINES);
+}
+
+void bide_print_error(int err)
+{
+    const struct bide__failure *failure = *bide__failure_place();
+
+    fprintf(stderr, "bide: %s\n", bide_strerror(err));
+    if (!failure || failure->code != err)
+        return;
+    print_trace(failure);
+    while ((failure = failure->next)) {
+        fprintf(stderr, "bide: also: %s\n", failure->message);
+        print_trace(failure);
+    }
 }
 
 /* The main thread ends with the process, without its key. */

@@ -17,6 +17,7 @@ struct bide__trace_line {
 
 /* One error's story. Belongs to one task, handle or group at a time. */
 struct bide__failure {
+    struct bide__failure *next; /* further errors of the same group, in the order they happened */
     int code;
     int lines;   /* how many there are; those beyond BIDE__TRACE_LINES are only counted */
     struct bide__trace_line trace[BIDE__TRACE_LINES];
@@ -32,9 +33,10 @@ struct bide__failure *bide__failure_set(struct bide__failure **place, int code, 
 /* Adds a line to the trace of the error `code` in *place; makes a failure with the general text if the message there belongs to another code. */
 void bide__failure_trace(struct bide__failure **place, int code, struct bide__trace_line line);
 
-/* A copy, or NULL (for NULL, or without memory). */
+/* A copy, with those behind it; NULL for NULL, or without memory. */
 struct bide__failure *bide__failure_copy(const struct bide__failure *failure);
 
+/* Frees it, with those behind it. */
 void bide__failure_free(struct bide__failure *failure);
 
 /* The general text of a code. */

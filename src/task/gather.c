@@ -50,8 +50,7 @@ int bide_wait_for(bide_coroutine coroutine, double seconds)
     if (seconds <= 0)
         return bide_fail(-ETIMEDOUT, "%s: no time was given (%s:%d)", coroutine.name, coroutine.file, coroutine.line);
     struct bide_scope limit = { .ended = true, .file = coroutine.file, .line = coroutine.line };
-    if (!bide__timeout_enter(&limit, seconds, &err))
-        return err;
+    bide__timeout_enter(&limit, seconds, &err);
     int result = bide__scope_unescape(task, coroutine.entry((void *)(uintptr_t)coroutine.arguments));
 
     err = bide__scope_close(&limit, result);

@@ -35,10 +35,20 @@ bide_group *bide__group_enter(bide_group *group, int *ret_error)
 
 void bide__group_fail(struct bide_group *group, int err, const struct bide__failure *failure)
 {
+    struct bide__failure *further = NULL;
+
     if (!group->error) {
         group->error = err;
         if (failure && failure->code == err)
-            group->failure = bide__failure_copy(failure);
+            group->last_failure = group->failure = bide__failure_copy(failure);
+    } else if (group->failure) {
+        if (failure && failure->code == err)
+            further = bide__failure_copy(failure);
+        else
+            bide__failure_set(&further, err, "%s", bide__failure_general(err));
+        while (group->last_failure->next)
+            group->last_failure = group->last_failure->next;
+        group->last_failure->next = further;
     }
     bide__scope_cancel(&group->scope);
 }

@@ -2,7 +2,7 @@
  * Handles of tasks: join, cancel, done, result, name.
  *
  * A handle leads to the record while the task lives and keeps the result afterwards. join waits in the handle's list (newest first, turned round at the end so that the joiners
- * run in the order they came); giving a join up takes the joiner out again, O(joiners). Everything else is O(1).
+ * run in the order they came); giving a join up takes the joiner out again. Everything is O(1).
  */
 #include <errno.h>
 
@@ -32,8 +32,16 @@ struct bide_task *bide__handle_of(struct bide__record *record)
     return task;
 }
 
+void bide__report_unread(struct bide_loop *loop, const char *task, int err, const struct bide__failure *failure)
+{
+    if (err != -ECANCELED)
+        loop->hooks->error_unread(loop->hooks, task, err, failure && failure->code == err ? failure->message : NULL);
+}
+
 void bide__handle_free(struct bide__run *run, struct bide_task *task)
 {
+    if (__builtin_expect(run->loop->hooks != NULL, 0) && task->has_ended && task->result < 0 && !task->read)
+        bide__report_unread(run->loop, task->u.ended.name, task->result, task->u.ended.failure);
     *task->link = task->next;
     if (task->next)
         task->next->link = task->link;
@@ -49,11 +57,12 @@ struct joiner {
 
 static void withdraw_join(struct bide__waiter *waiter)
 {
-    struct bide__waiter **at = &((struct joiner *)waiter)->task->u.living.joiners;
-
-    while (*at != waiter)
-        at = &(*at)->next;
-    *at = waiter->next;
+    if (waiter->previous)
+        waiter->previous->next = waiter->next;
+    else
+        ((struct joiner *)waiter)->task->u.living.joiners = waiter->next;
+    if (waiter->next)
+        waiter->next->previous = waiter->previous;
     bide__wake(waiter, -ECANCELED);
 }
 
@@ -82,9 +91,12 @@ int bide_join(bide_task *task)
             return bide_fail(-EDEADLK, "bide_join: task '%s' waits for itself", self->name);
         struct joiner joiner = { .waiter = { .task = self, .withdraw = withdraw_join, .what = "another task", .next = task->u.living.joiners }, .task = task };
 
+        if (joiner.waiter.next)
+            joiner.waiter.next->previous = &joiner.waiter;
         task->u.living.joiners = &joiner.waiter;
         return bide__wait(&joiner.waiter); /* from here on the handle may be gone */
     }
+    task->read = true;
     return bide__handle_give_result(task, self);
 }
 
@@ -103,7 +115,10 @@ bool bide_done(const bide_task *task)
 
 int bide_result(const bide_task *task)
 {
-    return task->has_ended ? task->result : -EAGAIN;
+    if (!task->has_ended)
+        return -EAGAIN;
+    ((bide_task *)(uintptr_t)task)->read = true; /* no handle lies in constant memory */
+    return task->result;
 }
 
 void bide_forget(bide_task *task)

@@ -31,6 +31,7 @@ struct bide__record {
     struct bide__record *next, *previous; /* siblings */
     struct bide_task *handle;      /* NULL: nobody asked for one */
     struct bide__failure *failure; /* message and trace of the last error */
+    struct bide__binding *bindings; /* task-locals */
     const char *name;
     const char *file;
     int line;
@@ -54,6 +55,7 @@ struct bide_task {
     int result;
     bool has_ended;
     bool forgotten;
+    bool read; /* somebody has seen the result */
 };
 
 /* What a run keeps; the loop's `owner`. */
@@ -98,6 +100,12 @@ int bide__handle_give_result(const struct bide_task *task, struct bide__record *
 
 /* Frees a handle of an ended task. */
 void bide__handle_free(struct bide__run *run, struct bide_task *task);
+
+/* For tests: an error that nobody will read. The loop has hooks. */
+void bide__report_unread(struct bide_loop *loop, const char *task, int err, const struct bide__failure *failure);
+
+/* For tests: the next run of this thread reports to these hooks, which outlive it. */
+void bide__set_next_hooks(struct bide__hooks *hooks);
 
 /* Names a task for the stack overflow message; async-signal-safe. */
 void bide__record_describe(const void *record, char *text, size_t size);

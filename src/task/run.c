@@ -19,6 +19,13 @@
 #include "task/failure.h"
 #include "task/scope.h"
 
+static _Thread_local struct bide__hooks *next_hooks;
+
+void bide__set_next_hooks(struct bide__hooks *hooks)
+{
+    next_hooks = hooks;
+}
+
 struct main_arguments {
     struct bide__run *run;
     const bide_coroutine *main;
@@ -112,6 +119,8 @@ static int run_in(struct bide_loop *loop, const bide_coroutine *main, const bide
     if (err < 0)
         return bide_fail(err, "bide_run: %s", *reason ? reason : strerror(-err));
     loop->owner = &run;
+    loop->hooks = next_hooks;
+    next_hooks = NULL;
     err = run_loop(&run, main, options);
     struct bide__failure **place = bide__failure_place();
     if (run.failure) {

@@ -204,12 +204,24 @@ void bide__scope_cleanup(bide_scope *scope)
         task->escaped = err;
 }
 
+void bide__with_cleanup(struct bide__with *with)
+{
+    if (with->scope.closed)
+        return;
+    with->scope.closed = true;
+    with->release(with->object);
+}
+
 int bide__return_error(int err, struct bide_scope *enclosing, const char *expression, const char *file, int line)
 {
     struct bide__record *task = bide__current();
 
-    for (struct bide_scope *scope = enclosing; scope; scope = scope->lexical)
-        err = bide__scope_close(scope, err);
+    for (struct bide_scope *scope = enclosing; scope; scope = scope->lexical) {
+        if (scope->kind == BIDE__SCOPE_WITH)
+            bide__with_cleanup((struct bide__with *)scope); /* before a group outside is closed: its children may need what this holds */
+        else
+            err = bide__scope_close(scope, err);
+    }
     if (task)
         err = bide__scope_unescape(task, err);
     if (err != -ECANCELED)

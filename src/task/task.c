@@ -16,8 +16,11 @@
 
 #include "base/slab.h"
 #include "task/failure.h"
+#include "task/local.h"
 #include "task/scope.h"
 #include "task/wait.h"
+
+enum { VALGRIND_MAKE_UNDEFINED = 0x4d430001 /* memcheck: usable again, though a stack pointer has passed over it */ };
 
 static struct bide__waiter *oldest_first(struct bide__waiter *newest)
 {
@@ -43,6 +46,7 @@ static void end_handle(struct bide__run *run, struct bide__record *record, int r
     task->result = result;
     task->u.ended.failure = record->failure && record->failure->code == result ? bide__failure_copy(record->failure) : NULL;
     task->u.ended.name = record->name;
+    task->read = joiner || record->ret_result || !record->group || !record->group->keep_going; /* a group hands its children's errors on itself */
     while (joiner) {
         struct bide__waiter *next = joiner->next;
 
@@ -68,6 +72,8 @@ static void finish(struct bide__record *record, int result)
         *record->ret_result = result;
     if (record->handle)
         end_handle(run, record, result);
+    else if (__builtin_expect(loop->hooks != NULL, 0) && result < 0 && group == run->background)
+        bide__report_unread(loop, record->name, result, record->failure);
     if (group) {
         bide__group_child_ended(group, record, result);
     } else {
@@ -78,6 +84,8 @@ static void finish(struct bide__record *record, int result)
     }
     if (record->failure)
         bide__failure_free(record->failure);
+    if (record->bindings)
+        bide__bindings_release(record->bindings);
     run->live--;
     bide__ready_unreserve(loop);
     bide__stack_give(&loop->stacks, record);
@@ -105,6 +113,8 @@ static void place_arguments(struct bide__record *record, const struct bide_corou
             record->arguments = high = (char *)high - ((coroutine->size + 63) & ~(size_t)63);
         if (!fresh)
             bide__context_release(&record->coroutine.context);
+        if (record->arguments != record->inline_arguments)
+            bide__valgrind_request(0, VALGRIND_MAKE_UNDEFINED, (uintptr_t)record->arguments, coroutine->size);
         bide__context_make(&record->coroutine.context, low, high, trampoline, record);
     }
     if (coroutine->size)
@@ -121,6 +131,7 @@ static void fill_in(struct bide__record *record, struct bide_group *group, const
     record->group = group;
     record->handle = NULL;
     record->failure = NULL;
+    record->bindings = bide__bindings_share(*bide__bindings_place());
     record->name = coroutine->name;
     record->file = coroutine->file;
     record->line = coroutine->line;
@@ -169,6 +180,7 @@ struct bide__record *bide__spawn(struct bide_loop *loop, struct bide_group *grou
             group->last = record->previous;
             group->live--;
         }
+        bide__bindings_release(record->bindings);
         run->live--;
         bide__ready_unreserve(loop);
         bide__stack_give(&loop->stacks, record);

@@ -49,36 +49,17 @@ void bide__wake(struct bide__waiter *waiter, int result)
     bide__ready_push(task->loop, (uintptr_t)task);
 }
 
-static void take_out(struct bide__waiter *waiter)
+void bide__wait_list_withdraw(struct bide__waiter *waiter)
 {
-    struct bide__wait_list *list = waiter->list;
-
-    if (waiter->previous)
-        waiter->previous->next = waiter->next;
-    else
-        list->first = waiter->next;
-    if (waiter->next)
-        waiter->next->previous = waiter->previous;
-    else
-        list->last = waiter->previous;
-    waiter->list = NULL;
-}
-
-static void withdraw_from_list(struct bide__waiter *waiter)
-{
-    take_out(waiter);
+    bide__wait_list_remove(waiter);
     bide__wake(waiter, -ECANCELED);
 }
 
 int bide__wait_in(struct bide__wait_list *list, struct bide__record *task, const char *what)
 {
-    struct bide__waiter waiter = { .task = task, .withdraw = withdraw_from_list, .previous = list->last, .list = list, .what = what };
+    struct bide__waiter waiter = { .task = task, .withdraw = bide__wait_list_withdraw, .what = what };
 
-    if (list->last)
-        list->last->next = &waiter;
-    else
-        list->first = &waiter;
-    list->last = &waiter;
+    bide__wait_list_add(list, &waiter);
     return bide__wait(&waiter);
 }
 
@@ -87,7 +68,7 @@ struct bide__waiter *bide__wait_list_take(struct bide__wait_list *list)
     struct bide__waiter *waiter = list->first;
 
     if (waiter)
-        take_out(waiter);
+        bide__wait_list_remove(waiter);
     return waiter;
 }
 

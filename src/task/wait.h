@@ -17,11 +17,6 @@ struct bide__waiter {
     int result;
 };
 
-/* Those who wait for one thing, first in first out. Zeroed: nobody. */
-struct bide__wait_list {
-    struct bide__waiter *first, *last;
-};
-
 /*
  * The beginning of every call that may wait. 0; -ECANCELED, after a turn for the others, in a cancelled scope; -EPERM with a message outside of a task. ret_task: the
  * running task.
@@ -33,6 +28,29 @@ int bide__wait(struct bide__waiter *waiter);
 
 /* Ends a wait: its task becomes ready with this result. Exactly once for each wait. */
 void bide__wake(struct bide__waiter *waiter, int result);
+
+/* Puts a waiter at the end of a list. */
+static inline void bide__wait_list_add(struct bide__wait_list *list, struct bide__waiter *waiter)
+{
+    waiter->list = list;
+    waiter->next = NULL;
+    waiter->previous = list->last;
+    *(list->last ? &list->last->next : &list->first) = waiter;
+    list->last = waiter;
+}
+
+/* Takes a waiter out of the list it stands in. */
+static inline void bide__wait_list_remove(struct bide__waiter *waiter)
+{
+    struct bide__wait_list *list = waiter->list;
+
+    *(waiter->previous ? &waiter->previous->next : &list->first) = waiter->next;
+    *(waiter->next ? &waiter->next->previous : &list->last) = waiter->previous;
+    waiter->list = NULL;
+}
+
+/* The withdraw of a waiter that stands in a list and nowhere else. */
+void bide__wait_list_withdraw(struct bide__waiter *waiter);
 
 /* Waits at the end of a list; cancelled, it is taken out again. The result given by the waker, or -ECANCELED. */
 int bide__wait_in(struct bide__wait_list *list, struct bide__record *task, const char *what);

@@ -35,6 +35,19 @@ struct peer {
     char url[64];
 };
 
+static void do_nothing(void *argument)
+{
+    (void)argument;
+}
+
+/* One turn of the loop that also looks at what has come from the kernel, which a turn by itself need not. */
+static int turn(void)
+{
+    int err = bide_call_soon_threadsafe(bide_get_running_loop(), do_nothing, NULL);
+
+    return err < 0 ? err : bide_sleep(0);
+}
+
 static int peer_send(bide_stream *stream, const struct peer_answer *answer)
 {
     size_t length = strlen(answer->text), step = answer->byte_by_byte ? 1 : length;
@@ -42,7 +55,7 @@ static int peer_send(bide_stream *stream, const struct peer_answer *answer)
     for (size_t at = 0; at < length; at += step) {
         bide(bide_write(stream, answer->text + at, step));
         if (answer->byte_by_byte)
-            bide(bide_sleep(0));
+            bide(turn());
     }
     return 0;
 }
@@ -79,7 +92,7 @@ static int peer_talk(struct peer *peer, bide_stream *stream)
         if (answer->text)
             bide(peer_send(stream, answer));
         if (answer->ending == PEER_CLOSES || answer->ending == PEER_RESETS)
-            return answer->ending;
+            return (int)answer->ending;
         if (answer->ending == PEER_CLOSES_AT_NEXT_REQUEST) {
             peer_read_head(peer, stream);
             peer->requests++;
@@ -126,16 +139,15 @@ __attribute__((unused)) static void peer_start(struct peer *peer, bide_group *gr
 }
 
 /*
- * with_peer(peer, answers...) { ... } - the block runs beside a peer with this script; err tells how it ended. The peer is called
- * `peer`, the client `client`.
+ * with_peer(name, err, answers...) { ... } - the block runs beside a peer with this name and script; err tells how it ended.
  */
-#define with_peer(peer, err, ...)                                                                                      \
-    for (struct peer peer = { 0 }, *peer##_once = &peer; peer##_once; bide_listener_close(peer.listener), peer##_once = NULL) \
-    bide_task_group(peer##_group, err)                                                                                 \
-        for (bool peer##_begun = (peer_start(&peer, peer##_group, (const struct peer_answer[]){ __VA_ARGS__ },         \
+#define with_peer(name, err, ...)                                                                                      \
+    for (struct peer name = { 0 }, *name##_once = &name; name##_once; bide_listener_close(name.listener), name##_once = NULL) \
+    bide_task_group(name##_group, err)                                                                                 \
+        for (bool name##_begun = (peer_start(&name, name##_group, (const struct peer_answer[]){ __VA_ARGS__ },         \
                                              sizeof((const struct peer_answer[]){ __VA_ARGS__ }) / sizeof(struct peer_answer)), \
                                   true);                                                                               \
-             peer##_begun; bide_group_cancel(peer##_group), peer##_begun = false)
+             name##_begun; bide_group_cancel(name##_group), name##_begun = false)
 
 #define HELLO "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
 

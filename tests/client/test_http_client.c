@@ -169,7 +169,7 @@ bide_test(malformed_answers_are_refused)
 {
     check_refused("", BIDE_EOF, "read the answer's head: the connection ended after 0 bytes");
     check_refused("HTTP/1.1 200", BIDE_EOF, "ended after 12 bytes");
-    check_refused("SSH-2.0-OpenSSH\r\n\r\n", BIDE_EPROTOCOL, "status line");
+    check_refused("SSH-2.0-OpenSSH\r\n\r\n", BIDE_EPROTOCOL, "protocol version");
     check_refused("HTTP/1.1 200 OK\nContent-Length: 0\n\n", BIDE_EPROTOCOL, "LF alone");
     check_refused("HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab", BIDE_EPROTOCOL, "more than one Content-Length");
     check_refused("HTTP/1.1 200 OK\r\nX: " HUNDRED "\r\n\r\n", BIDE_ELIMIT, "header line is longer");
@@ -292,7 +292,7 @@ static ssize_t next_piece(void *argument, void *buffer, size_t size)
     struct pieces *pieces = argument;
 
     check(size >= 4);
-    bide(bide_sleep(0));
+    bide(turn());
     if (pieces->at == pieces->count)
         return pieces->error;
     pieces->at++;
@@ -417,5 +417,112 @@ bide_test(a_response_may_outlive_its_client)
         bide_http_response_close(response);
     }
     check_eq(err, 0);
+    return 0;
+}
+
+struct nginx {
+    char folder[64], url[64];
+    int port;
+};
+
+/* A port that is free now. */
+static int free_port(void)
+{
+    bide_listener *listener = NULL;
+
+    check_eq(bide_listen("127.0.0.1", 0, &listener), 0);
+    int port = bide_listener_port(listener);
+    bide_listener_close(listener);
+    return port;
+}
+
+static int run_command(const char *command, int *ret_status)
+{
+    *ret_status = system(command); /* NOLINT: commands of this file */
+    return 0;
+}
+bide_async(run_command, const char *, int *);
+
+static int command(const char *format, const char *argument)
+{
+    char text[512];
+    int status = -1;
+
+    snprintf(text, sizeof text, format, argument);
+    check_eq(bide_to_thread(bide_co(run_command, text, &status)), 0);
+    return status;
+}
+
+static void start_nginx(struct nginx *nginx)
+{
+    char name[96];
+
+    strcpy(nginx->folder, "/tmp/bide-nginx-XXXXXX");
+    check(mkdtemp(nginx->folder) != NULL);
+    nginx->port = free_port();
+    snprintf(nginx->url, sizeof nginx->url, "http://127.0.0.1:%d/", nginx->port);
+    snprintf(name, sizeof name, "%s/nginx.conf", nginx->folder);
+    FILE *file = fopen(name, "w");
+    check(file != NULL);
+    fprintf(file,
+            "worker_processes 1; daemon on; pid pid; error_log error.log;\n"
+            "events { worker_connections 64; }\n"
+            "http { access_log off; root .; client_body_temp_path b; proxy_temp_path p; fastcgi_temp_path f; uwsgi_temp_path u; scgi_temp_path s;\n"
+            "  keepalive_requests 3;\n"
+            "  server { listen 127.0.0.1:%d;\n"
+            "    location = / { return 200 hello; }\n"
+            "    location = /away { return 302 /; }\n"
+            "    location = /big { try_files /big =404; }\n"
+            "  } }\n",
+            nginx->port);
+    fclose(file);
+    snprintf(name, sizeof name, "%s/big", nginx->folder);
+    file = fopen(name, "w");
+    check(file != NULL);
+    for (int i = 0; i < 100000; i++)
+        fprintf(file, "%09d\n", i);
+    fclose(file);
+    check_eq(command("chmod 755 %s", nginx->folder), 0);
+    check_eq(command("cd %s && /usr/sbin/nginx -p . -c nginx.conf >start.log 2>&1", nginx->folder), 0);
+}
+
+static void stop_nginx(struct nginx *nginx)
+{
+    command("cd %s && /usr/sbin/nginx -p . -c nginx.conf -s stop 2>/dev/null", nginx->folder);
+    command("rm -rf %s", nginx->folder);
+}
+
+bide_test(nginx_understands_the_client)
+{
+    struct nginx nginx;
+    bide_auto(http_client) *client = NULL;
+    bide_http_response *response;
+    char url[128], *text;
+    size_t size;
+
+    if (command("%s", "test -x /usr/sbin/nginx") != 0)
+        skip("nginx is not installed");
+    start_nginx(&nginx);
+    check_eq(bide_http_client_open(NULL, &client), 0);
+    for (int i = 0; i < 10; i++) /* nginx closes after every third request */
+        check_fetch(client, nginx.url, 200, "hello");
+    snprintf(url, sizeof url, "%saway", nginx.url);
+    check_eq(bide_http_get(client, url, &response), 0);
+    check_eq(bide_http_response_status(response), 302);
+    check_str(bide_http_response_reason(response), "Moved Temporarily");
+    check(bide_http_response_header(response, "location") != NULL);
+    bide_http_response_close(response);
+    snprintf(url, sizeof url, "%sbig", nginx.url);
+    check_eq(bide_http_get(client, url, &response), 0);
+    check_eq(bide_http_response_length(response), 1000000);
+    check_eq(bide_http_read_all(response, &text, &size), 0);
+    check_eq(size, 1000000);
+    check_mem(text + 999990, "000099999\n", 10);
+    free(text);
+    bide_http_response_close(response);
+    check_eq(bide_http_request(client, "HEAD", url, NULL, &response), 0);
+    check_str(bide_http_response_header(response, "Content-Length"), "1000000");
+    bide_http_response_close(response);
+    stop_nginx(&nginx);
     return 0;
 }

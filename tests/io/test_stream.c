@@ -406,6 +406,31 @@ bide_test(a_second_reader_is_refused_and_the_first_undisturbed)
     return err;
 }
 
+/* A read stops at an urgent byte: a short count that does not mean that nothing is left. */
+bide_test(urgent_data_does_not_stop_the_stream)
+{
+    struct connection c = open_connection(0);
+    char text[16] = "";
+    ssize_t count = 1;
+    int err;
+
+    check_eq(bide_write(c.stream, "x", 1), 1);
+    bide_timeout(0.001, err) err = (int)bide_read(c.stream, text, sizeof text); /* it is known to the backend now */
+    check_eq(err, -ETIMEDOUT);
+    put_text(c.peer, "abc");
+    check_eq(send(c.peer, "!", 1, MSG_OOB), 1);
+    put_text(c.peer, "def");
+    bide_timeout(5 * check_slowness(), err)
+    {
+        for (size_t got = 0; got < 6 && count > 0; got += (size_t)count)
+            err = (int)(count = bide_read(c.stream, text + got, sizeof text - got));
+    }
+    check(err >= 0);
+    check_str(text, "abcdef");
+    close_connection(&c);
+    return 0;
+}
+
 bide_test(reset_by_the_peer_is_an_error_that_names_it)
 {
     const struct linger reset = { .l_onoff = 1 };

@@ -112,8 +112,6 @@ unit_test(no_more_at_once_than_the_limit)
     return 0;
 }
 
-static void remember_thread(struct bide__job *job);
-
 struct where {
     struct bide__job job;
     pthread_t thread;
@@ -228,16 +226,9 @@ unit_test(taking_back_races_with_beginning)
     return 0;
 }
 
-static void let_it_end(void *unused)
+static void *let_it_end(void *unused)
 {
-    (void)unused;
     check_eq(sem_post(&may_end), 0);
-}
-
-static void *let_it_end_later(void *unused)
-{
-    wait_for(&begun);
-    let_it_end(NULL);
     return unused;
 }
 
@@ -251,7 +242,8 @@ unit_test(closing_finishes_everything)
     submit(&busy, work_until_told);
     for (int i = 0; i < 5; i++)
         submit(&queued[i], work);
-    check_eq(pthread_create(&thread, NULL, let_it_end_later, NULL), 0);
+    wait_for(&begun);
+    check_eq(pthread_create(&thread, NULL, let_it_end, NULL), 0);
     bide__thread_pool_close(pool);
     check_eq(pthread_join(thread, NULL), 0);
     check(atomic_load(&worked) >= 1);
@@ -269,8 +261,7 @@ static void look_around(struct bide__job *job)
 {
     (void)job;
     check_eq(pthread_sigmask(SIG_SETMASK, NULL, &seen_mask), 0);
-    check_eq(pthread_getname_np(pthread_self(), seen_name, sizeof seen_name), 0);
-    /* the name is given by the one who starts the thread, perhaps only now */
+    check_eq(pthread_getname_np(pthread_self(), seen_name, sizeof seen_name), 0); /* at first perhaps not given yet */
 }
 
 unit_test(threads_block_signals)

@@ -350,36 +350,42 @@ unit_test(run_closes_its_descriptors)
     return 0;
 }
 
-static int block_until(atomic_bool *go)
+struct gate {
+    atomic_bool started, open;
+};
+
+static int block_at(struct gate *gate)
 {
-    while (!atomic_load(go))
+    atomic_store(&gate->started, true);
+    while (!atomic_load(&gate->open))
         sched_yield();
     note("thread");
     return 0;
 }
-bide_async(block_until, atomic_bool *);
+bide_async(block_at, struct gate *);
 
-static int call_thread(atomic_bool *go)
+static int call_thread(struct gate *gate)
 {
-    return bide_to_thread(bide_co(block_until, go));
+    return bide_to_thread(bide_co(block_at, gate));
 }
-bide_async(call_thread, atomic_bool *);
+bide_async(call_thread, struct gate *);
 
-static int leave_a_thread(atomic_bool *go)
+static int leave_a_thread(struct gate *gate)
 {
-    bide(bide_start(NULL, bide_co(call_thread, go)));
-    bide(bide_sleep(0.002));
+    bide(bide_start(NULL, bide_co(call_thread, gate)));
+    while (!atomic_load(&gate->started))
+        turns(1);
     note("main");
-    atomic_store(go, true);
+    atomic_store(&gate->open, true);
     return 0;
 }
-bide_async(leave_a_thread, atomic_bool *);
+bide_async(leave_a_thread, struct gate *);
 
 unit_test(run_waits_for_its_threads) /* A7 */
 {
-    atomic_bool go = false;
+    struct gate gate = { .started = false };
 
-    check_eq(bide_run(bide_co(leave_a_thread, &go)), 0);
+    check_eq(bide_run(bide_co(leave_a_thread, &gate)), 0);
     check_notes("main thread");
     return 0;
 }

@@ -43,7 +43,6 @@ struct uring {
     size_t size;
     size_t in_kernel; /* operations submitted and not harvested */
     struct bide__op *harvested, **harvested_end;
-    bool valgrind;
 };
 
 static int uring_open(struct bide_loop *loop, char *reason, size_t size)
@@ -60,7 +59,6 @@ static int uring_open(struct bide_loop *loop, char *reason, size_t size)
         return err;
     }
     state->harvested_end = &state->harvested;
-    state->valgrind = bide__valgrind_running() > 0;
     loop->backend_state = state;
     return 0;
 }
@@ -85,11 +83,11 @@ static struct descriptor *find(struct uring *state, int descriptor)
     return &state->table[index];
 }
 
-/* Takes all completions out of the ring and links their operations, in order. */
-static void harvest(struct uring *state)
+/* Takes all completions out of the ring and links their operations, in order. True if there were any. */
+static bool harvest(struct uring *state)
 {
     struct bide__ring *ring = &state->ring;
-    unsigned head = *ring->completion_head, tail = __atomic_load_n(ring->completion_tail, __ATOMIC_ACQUIRE);
+    unsigned head = *ring->completion_head, first = head, tail = __atomic_load_n(ring->completion_tail, __ATOMIC_ACQUIRE);
 
     for (; head != tail; head++) {
         const struct io_uring_cqe *completion = &ring->completions[head & ring->completion_mask];
@@ -106,6 +104,7 @@ static void harvest(struct uring *state)
         state->in_kernel--;
     }
     __atomic_store_n(ring->completion_head, head, __ATOMIC_RELEASE);
+    return head != first;
 }
 
 /* A free entry. When all are taken, they are submitted first; a kernel without memory for them is given time. */
@@ -184,10 +183,10 @@ static bool finish(struct bide__op *op, int64_t result)
     return true;
 }
 
-/* Kinds that are attempted before the kernel is asked to wait. */
+/* What is attempted before the kernel is asked to wait. */
 static bool attempted_first(const struct bide__op *op)
 {
-    return op->kind == BIDE__OP_SEND || op->kind == BIDE__OP_SEND_MESSAGE || op->kind == BIDE__OP_WRITE || op->foreign;
+    return op->kind == BIDE__OP_SEND || op->kind == BIDE__OP_SEND_MESSAGE || op->kind == BIDE__OP_WRITE || op->foreign || op->likely_ready;
 }
 
 static bool uring_submit(struct bide_loop *loop, struct bide__op *op)
@@ -280,7 +279,7 @@ static void settle(struct bide_loop *loop, struct uring *state)
         if (result == -EBADF) /* so the number is nobody's */
             state->table[op->descriptor].owned = false;
         finish(op, result);
-        if (state->valgrind && op->kind == BIDE__OP_RECEIVE && result > 0) /* it does not see what the kernel wrote */
+        if (state->ring.valgrind && op->kind == BIDE__OP_RECEIVE && result > 0) /* it does not see what the kernel wrote */
             bide__valgrind_request(0, 0x4d430002, (uintptr_t)op->u.buffer, (uintptr_t)result);
         bide__ready_push(loop, op->ready);
     }
@@ -300,9 +299,11 @@ static void uring_wait(struct bide_loop *loop, int64_t timeout)
             bide__ring_enter(ring, 0, BIDE__MILLISECOND);
         harvest(state);
     }
-    while (bide__ring_holds_back(ring)) {
+    /* the kernel's flag may be set with nothing behind it (another processor sets it after the work was run) and then stays: end when nothing came */
+    bool came = true;
+    while (came && bide__ring_holds_back(ring)) {
         bide__ring_enter(ring, 0, 0);
-        harvest(state);
+        came = harvest(state);
     }
     settle(loop, state);
 }

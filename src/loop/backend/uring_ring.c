@@ -13,6 +13,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,6 +22,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "stack/sanitizer.h"
 
 /* Numbers that the headers of the oldest systems we build on do not have; the kernel's interface is the same everywhere. */
 #ifndef __NR_io_uring_setup
@@ -214,6 +216,7 @@ int bide__ring_open(struct bide__ring *ring, char *reason, size_t size)
         return err;
     }
     register_self(ring);
+    ring->valgrind = bide__valgrind_running() > 0;
     return 0;
 }
 
@@ -242,6 +245,23 @@ struct io_uring_sqe *bide__ring_take(struct bide__ring *ring)
     return entry;
 }
 
+/*
+ * Under Valgrind one thread runs at a time, and it does not know that this system call may block: the others, who would wake us, would stand still. So there the
+ * wait is a poll() of the ring's descriptor between two entries that do not wait.
+ */
+static int enter_under_valgrind(struct bide__ring *ring, unsigned submit, int64_t timeout)
+{
+    struct pollfd poller = { .fd = ring->descriptor, .events = POLLIN };
+    struct timespec limit = { .tv_sec = timeout / BIDE__SECOND, .tv_nsec = timeout % BIDE__SECOND };
+    int err = bide__ring_enter(ring, submit, 0);
+
+    if (err < 0)
+        return err;
+    if (ppoll(&poller, 1, timeout == BIDE__FOREVER ? NULL : &limit, NULL) < 0)
+        return -EINTR;
+    return bide__ring_enter(ring, 0, 0);
+}
+
 int bide__ring_enter(struct bide__ring *ring, unsigned submit, int64_t timeout)
 {
     struct {
@@ -261,7 +281,10 @@ int bide__ring_enter(struct bide__ring *ring, unsigned submit, int64_t timeout)
         limit.seconds = milliseconds / 1000;
         limit.nanoseconds = milliseconds % 1000 * BIDE__MILLISECOND;
         flags |= ENTER_EXT_ARG;
+        timeout = limit.seconds * BIDE__SECOND + limit.nanoseconds;
     }
+    if (__builtin_expect(ring->valgrind, 0) && timeout)
+        return enter_under_valgrind(ring, submit, timeout);
     __atomic_store_n(ring->submission_tail, ring->tail, __ATOMIC_RELEASE);
     long entered = syscall(__NR_io_uring_enter, ring->enter_descriptor, submit, timeout ? 1 : 0, flags, limited ? &argument : NULL,
                            limited ? sizeof argument : 0);

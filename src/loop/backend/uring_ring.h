@@ -30,6 +30,7 @@ struct bide__ring {
     void *rings_memory;
     size_t rings_size, submissions_size;
     bool can_skip_success; /* the kernel knows IOSQE_CQE_SKIP_SUCCESS */
+    bool valgrind;         /* the process runs under Valgrind */
 };
 
 /*

@@ -1,0 +1,26 @@
+/* sync/lock.h - what a condition does with its lock. */
+#ifndef BIDE_SYNC_LOCK_H
+#define BIDE_SYNC_LOCK_H
+
+#include <bide/sync.h>
+
+#include "task/record.h"
+
+struct bide__waiter;
+
+/* Gives a lock that nobody holds, or that its holder gives up, to a task. */
+static inline void bide__lock_give(bide_lock *lock, struct bide__record *task)
+{
+    lock->owner = task;
+    lock->owner_name = task->name;
+}
+
+/* The holder gives it up: to the first who waits, or it is free. */
+void bide__lock_pass_on(bide_lock *lock);
+
+/*
+ * Lets a waiter that stands nowhere wait for the lock, not to be given up: it is woken with 0 when its task has the lock; at once if the lock is free.
+ */
+void bide__lock_queue(bide_lock *lock, struct bide__waiter *waiter);
+
+#endif

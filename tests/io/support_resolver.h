@@ -1,0 +1,23 @@
+/*
+ * support_resolver.h - a name server for the tests: getaddrinfo of this program, for names that end in ".test".
+ *
+ *     two.test         127.0.0.2 and 127.0.0.1
+ *     six.test         ::1 and 127.0.0.1
+ *     unknown.test     no such name
+ *     broken.test      a system error (EIO)
+ *     empty.test       a name with no address
+ *     slowN.test       127.0.0.1, but not before resolver_release(); N is anything
+ *
+ * All other names go to the C library.
+ */
+#ifndef BIDE_TESTS_SUPPORT_RESOLVER_H
+#define BIDE_TESTS_SUPPORT_RESOLVER_H
+
+/* Lets the slow lookups end, those to come too. */
+void resolver_release(void);
+
+/* How many slow lookups are in progress, and how many lookups have been made at all. */
+int resolver_waiting(void);
+int resolver_calls(void);
+
+#endif
