@@ -117,6 +117,15 @@ typedef struct bide_group {
          bide__once_##number; bide__once_##number = (bide__scope_##number.ended = true, NULL))
 
 /*
+ * bide_reschedule(when) - moves the deadline of the innermost bide_timeout block around this line of this function to `when` on bide_time()'s clock; INFINITY: none; the past: the next wait is cancelled. 0; -EINVAL: there is no such
+ * block; -EALREADY: its deadline has passed; -ENOMEM. Follows Timeout.reschedule.
+ *
+ * bide_expired() - true if the deadline of that block has passed. Follows Timeout.expired.
+ */
+#define bide_reschedule(when) bide__reschedule(bide__enclosing, when)
+#define bide_expired() bide__expired(bide__enclosing)
+
+/*
  * bide_shield(grace) { ... } - protects a block from the cancellation of what encloses it, for a bounded time.
  *
  *     if (err == -ECANCELED)
@@ -168,12 +177,20 @@ typedef struct bide_group {
 BIDE_EXPORT void bide_group_cancel(bide_group *group);
 
 /*
+ * bide_uncancel - takes back the cancellation of the running task itself (by bide_cancel, or Ctrl-C for main), for a task that means to go on. Cancelled groups and timeouts around it stay cancelled, and so do the tasks it has
+ * started. True if there was something to take back. Follows Task.uncancel, without counting.
+ */
+BIDE_EXPORT bool bide_uncancel(void);
+
+/*
  * bide_cancelled - true if the next call that may wait will answer -ECANCELED. For long computations that want to stop early.
  */
 BIDE_EXPORT bool bide_cancelled(void);
 
 BIDE_EXPORT bide_scope *bide__timeout_enter(bide_scope *scope, double seconds, int *ret_error) __attribute__((returns_nonnull));
 BIDE_EXPORT bide_scope *bide__timeout_enter_at(bide_scope *scope, double when, int *ret_error) __attribute__((returns_nonnull));
+BIDE_EXPORT int bide__reschedule(bide_scope *scope, double when);
+BIDE_EXPORT bool bide__expired(const bide_scope *scope);
 BIDE_EXPORT bide_scope *bide__shield_enter(bide_scope *scope, double grace) __attribute__((returns_nonnull));
 BIDE_EXPORT bide_group *bide__group_enter(bide_group *group, int *ret_error) __attribute__((returns_nonnull));
 BIDE_EXPORT void bide__scope_cleanup(bide_scope *scope);

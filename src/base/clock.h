@@ -18,7 +18,7 @@ static inline int64_t bide__clock_now(void)
     return (int64_t)now.tv_sec * BIDE__SECOND + now.tv_nsec;
 }
 
-/* Seconds as nanoseconds, rounded up so that a wait is never too short; anything beyond the range, INFINITY and NaN: BIDE__FOREVER. */
+/* Seconds as nanoseconds, to the nearest (a time that went through a double and back is the same again); anything beyond the range, INFINITY and NaN: BIDE__FOREVER. */
 static inline int64_t bide__nanoseconds(double seconds)
 {
     double nanoseconds = seconds * 1e9;
@@ -27,8 +27,7 @@ static inline int64_t bide__nanoseconds(double seconds)
         return BIDE__FOREVER;
     if (nanoseconds < -9.2e18)
         return -BIDE__FOREVER;
-    int64_t whole = (int64_t)nanoseconds;
-    return whole + ((double)whole < nanoseconds);
+    return (int64_t)(nanoseconds < 0 ? nanoseconds - 0.5 : nanoseconds + 0.5);
 }
 
 /* now + seconds, or BIDE__FOREVER. */

@@ -235,3 +235,61 @@ bool bide_cancelled(void)
 
     return task && task->scope->effective;
 }
+
+/* The innermost timeout block of one function, NULL without. */
+static bide_scope *lexical_timeout(const bide_scope *scope)
+{
+    while (scope && scope->kind != BIDE__SCOPE_TIMEOUT)
+        scope = scope->lexical;
+    return (bide_scope *)(uintptr_t)scope;
+}
+
+int bide__reschedule(bide_scope *scope, double when)
+{
+    scope = lexical_timeout(scope);
+    if (!scope)
+        return bide_fail(-EINVAL, "bide_reschedule: there is no bide_timeout block around it in this function");
+    if (scope->cancelled)
+        return bide_fail(-EALREADY, "bide_reschedule: the deadline of the block at %s:%d has passed", scope->file, scope->line);
+    struct bide_loop *loop = scope->task->loop;
+    int64_t deadline = bide__nanoseconds(when);
+
+    bide__timer_cancel(&loop->timers, &scope->timer);
+    if (deadline <= bide__loop_now(loop))
+        bide__scope_cancel(scope);
+    else if (deadline != BIDE__FOREVER && bide__timer_arm(&loop->timers, &scope->timer, deadline) < 0)
+        return bide_fail(-ENOMEM, "bide_reschedule: no memory for the timer");
+    return 0;
+}
+
+bool bide__expired(const bide_scope *scope)
+{
+    scope = lexical_timeout(scope);
+    return scope && scope->cancelled;
+}
+
+/* Works out `effective` anew for the scopes of a task from `scope` inwards. The chain leads outwards, so each is found by counting: few scopes, and rarely. */
+static void refresh(struct bide__record *task, struct bide_scope *scope)
+{
+    for (;;) {
+        struct bide_scope *inner = NULL;
+
+        scope->effective = scope->cancelled || (scope->kind != BIDE__SCOPE_SHIELD && scope->parent && scope->parent->effective);
+        for (struct bide_scope *s = task->scope; s != scope; s = s->parent)
+            inner = s;
+        if (!inner)
+            return;
+        scope = inner;
+    }
+}
+
+bool bide_uncancel(void)
+{
+    struct bide__record *task = bide__current();
+
+    if (!task || !task->self->cancelled)
+        return false;
+    task->self->cancelled = false;
+    refresh(task, task->self);
+    return true;
+}

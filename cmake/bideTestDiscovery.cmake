@@ -1,0 +1,18 @@
+# Run by bide_discover_tests() when PROGRAM has been built: writes a CTest script with its tests to FILE.
+execute_process(COMMAND ${RUNNER} ${PROGRAM} ${ARGUMENTS} --list OUTPUT_VARIABLE names RESULT_VARIABLE result)
+if(NOT result EQUAL 0)
+    message(FATAL_ERROR "${PROGRAM} --list failed: ${result}")
+endif()
+set(script "")
+string(REPLACE ";" "\\;" names "${names}")
+string(REGEX REPLACE "\n$" "" names "${names}")
+string(REPLACE "\n" ";" names "${names}")
+foreach(name IN LISTS names)
+    set(line "")
+    foreach(word IN LISTS RUNNER PROGRAM ARGUMENTS)
+        string(APPEND line " [==[${word}]==]")
+    endforeach()
+    string(APPEND script "add_test([==[${PREFIX}${name}]==]${line} --tap --only [==[${name}]==])\n"
+        "set_tests_properties([==[${PREFIX}${name}]==] PROPERTIES SKIP_REGULAR_EXPRESSION \"\\n0 passed, 0 failed, 1 skipped\")\n")
+endforeach()
+file(WRITE ${FILE} "${script}")
