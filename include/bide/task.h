@@ -7,6 +7,8 @@
 #ifndef BIDE_TASK_H
 #define BIDE_TASK_H
 
+#pragma GCC system_header
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -117,6 +119,54 @@ BIDE_EXPORT int bide_gather_n(const bide_coroutine *coroutines, size_t count);
  * their result.
  */
 BIDE_EXPORT int bide_gather_settled(const bide_coroutine *coroutines, size_t count, int *results);
+
+/* What bide_wait waits for. */
+typedef enum bide_wait_mode {
+    BIDE_ALL_COMPLETED,   /* all have ended */
+    BIDE_FIRST_COMPLETED, /* at least one has ended */
+    BIDE_FIRST_EXCEPTION  /* at least one has ended with an error other than -ECANCELED, or all have ended */
+} bide_wait_mode;
+
+/*
+ * bide_wait - waits for several tasks; returns how many have ended: those stand in front in `tasks` afterwards, each part in its old order.
+ *
+ * The tasks' errors are not raised: look with bide_result or bide_join. Nothing is cancelled, also not by bide_timeout around it; after -ECANCELED or -ETIMEDOUT use bide_partition_done. Several may have ended for
+ * BIDE_FIRST_COMPLETED. -EINVAL: no task, a NULL among them, or an unknown mode; -ENOMEM; -ECANCELED (tasks is unchanged). Follows asyncio.wait (semantics F1-F7).
+ */
+BIDE_EXPORT int bide_wait(bide_task **tasks, size_t count, bide_wait_mode mode);
+
+/* bide_partition_done - puts the tasks that have ended in front, and returns how many they are. Does not wait. */
+BIDE_EXPORT size_t bide_partition_done(bide_task **tasks, size_t count);
+
+/*
+ * bide_each_completed(task, tasks, count, err) { ... } - runs the block for each task as it ends, in that order; waits in between. Those that had ended before come first, as they stand in `tasks`.
+ *
+ *     bide_each_completed(task, tasks, n, err) printf("%s: %d\n", bide_task_name(task), bide_result(task));
+ *
+ * task: the name of a `bide_task *` inside the block. err: 0, or why it ended early: -ECANCELED, -ENOMEM, -EINVAL (a NULL task). break leaves it; the tasks go on. Follows asyncio.as_completed (semantics J1-J4).
+ */
+#define bide_each_completed(task, tasks, count, err) BIDE__EACH_COMPLETED(task, tasks, count, err, __COUNTER__)
+#define BIDE__EACH_COMPLETED(task, tasks, count, err, number) BIDE__EACH_COMPLETED_(task, tasks, count, err, number)
+#define BIDE__EACH_COMPLETED_(task, tasks, count, err, number) \
+    for (struct bide__completions bide__each_##number __attribute__((cleanup(bide__completions_close))) = bide__completions_open(tasks, count, &(err)); \
+         !bide__each_##number.left_early && bide__completions_next(&bide__each_##number);) \
+        for (bide_task *task = (bide__each_##number.left_early = true, bide__each_##number.current); task; \
+             bide__each_##number.left_early = false, task = NULL)
+
+/* The state of a bide_each_completed block. */
+struct bide__completions {
+    struct bide__completion *all;
+    struct bide__completion *first, *last; /* ended, not handed out yet */
+    struct bide__waiter *waiter;
+    size_t count, handed_out;
+    bide_task *current;
+    int *ret_error;
+    bool left_early;
+};
+
+BIDE_EXPORT struct bide__completions bide__completions_open(bide_task *const *tasks, size_t count, int *ret_error);
+BIDE_EXPORT bool bide__completions_next(struct bide__completions *completions);
+BIDE_EXPORT void bide__completions_close(struct bide__completions *completions);
 
 /*
  * bide_wait_for - calls a coroutine here, in this task, with a time limit; returns what it returned, or -ETIMEDOUT when the limit passed and it gave

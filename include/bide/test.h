@@ -171,6 +171,7 @@ BIDE_EXPORT void bide_test_expect_failure(const char *reason);
  *     bide_test(echoes) { struct server *server = echo_server(); ... }
  *
  * `it` points to zeroed memory that lives as long as the test. The body may wait, use other fixtures, and check. If it returns an error the test fails.
+ * Nothing is made to fail, and nothing cancelled, while it runs: what a test needs is not what it tests.
  */
 #define bide_fixture(type, name) BIDE__FIXTURE(type, name, false)
 

@@ -1,6 +1,6 @@
 /*
- * Basic authorization (RFC 7617) from the user information of a URL: percent escapes undone, then base64. Must never happen: the
- * result in a message.
+ * Basic authorization (RFC 7617) from the user information of a URL: percent escapes undone, then base64. Must never
+ * happen: the result in a message.
  */
 #include <stdlib.h>
 #include <string.h>

@@ -1,9 +1,10 @@
 /*
  * The client: options, and who owns what.
  *
- * A client lives until its owner has closed it and its last response has been closed (a count of references), so a response may
- * outlast it. Responses are kept for the next request: they hold the buffers. Opening and closing a client does nothing on
- * the network but closing idle connections. Must never happen: a connection given back to a client that was closed is kept.
+ * A client lives until its owner has closed it and its last response has been closed (a count of references), so a
+ * response may outlast it. Responses are kept for the next request: they hold the buffers. Opening and closing a
+ * client does nothing on the network but closing idle connections. Must never happen: a connection given back to a
+ * client that was closed is kept.
  */
 #include "client/client.h"
 

@@ -20,8 +20,8 @@ enum { BIDE__HTTP_BUCKETS = 64 };
 struct bide__http_link {
     struct bide__http_client_host *host;
     bide_stream *stream;
-    bool reused;                                   /* has carried a request before */
-    double since;                                  /* idle: since when */
+    bool reused;                                       /* has carried a request before */
+    double since;                                      /* idle: since when */
     struct bide__http_link *next_idle, *previous_idle; /* of the client, longest idle first */
     struct bide__http_link *next_here, *previous_here; /* of the host */
 };
@@ -40,15 +40,15 @@ struct bide__http_client_host {
 struct bide__http_turn {
     struct bide__http_client_host *host;
     struct bide__http_turn *next, *previous;
-    bide_group *waiting;           /* what to cancel to wake it */
-    struct bide__http_link *link;  /* granted: an idle connection; NULL: the permission to make one */
+    bide_group *waiting;          /* what to cancel to wake it */
+    struct bide__http_link *link; /* granted: an idle connection; NULL: the permission to make one */
     bool granted;
 };
 
 struct bide_http_client {
     bide_http_client_options options; /* with the defaults filled in; its pointers are not used */
     struct bide__http1_limits limits;
-    char *defaults;           /* default header lines, ready to be sent */
+    char *defaults; /* default header lines, ready to be sent */
     size_t defaults_length;
     size_t requests;   /* in progress */
     size_t references; /* the owner's, and one for each response */
@@ -89,10 +89,11 @@ struct bide__http_call {
 /* ---- pool.c ---- */
 
 /*
- * A connection to the host: an idle one, or a new one; waits in line for a slot. `fresh`: a new one in any case. 0, or an error
- * with a message.
+ * A connection to the host: an idle one, or a new one; waits in line for a slot. `fresh`: a new one in any case. 0,
+ * or an error with a message.
  */
-int bide__http_pool_acquire(bide_http_client *client, const struct bide__url *url, bool fresh, struct bide__http_link **ret_link);
+int bide__http_pool_acquire(bide_http_client *client, const struct bide__url *url, bool fresh,
+                            struct bide__http_link **ret_link);
 
 /* Gives a connection back: to be kept if it can carry another request, else closed. */
 void bide__http_pool_release(bide_http_client *client, struct bide__http_link *link, bool keep);

@@ -1,14 +1,14 @@
 /*
  * Messages as they come in.
  *
- * The head is parsed where it lies in the stream's buffer; once complete it is copied out, one copy of some hundred bytes, so
- * that its texts stay valid while the body is read. Texts become C strings on demand: the byte behind a name or a value is
- * always a delimiter, and nobody needs that any more. The body goes straight from the kernel to the user's memory when
- * its framing allows, else through the stream's buffer. A message is used again and again: no allocation for a request, unless
- * its head is longer than BIDE__HTTP_TEXT_BYTES.
+ * The head is parsed where it lies in the stream's buffer; once complete it is copied out, one copy of some hundred
+ * bytes, so that its texts stay valid while the body is read. Texts become C strings on demand: the byte behind a
+ * name or a value is always a delimiter, and nobody needs that any more. The body goes straight from the kernel to
+ * the user's memory when its framing allows, else through the stream's buffer. A message is used again and again: no
+ * allocation for a request, unless its head is longer than BIDE__HTTP_TEXT_BYTES.
  *
- * What must never happen: that a byte behind the end of the message is taken for a part of it, or that bytes lie in the
- * stream's buffer of which the owner of the connection does not know (`ahead`).
+ * What must never happen: that a byte behind the end of the message is taken for a part of it, or that bytes lie in
+ * the stream's buffer of which the owner of the connection does not know (`ahead`).
  */
 #include "client/message.h"
 
@@ -20,7 +20,7 @@
 #include <bide/error.h>
 
 enum {
-    PLAIN_READ_LEAST = 4096,  /* shorter reads go through the stream's buffer, to spare system calls */
+    PLAIN_READ_LEAST = 4096, /* shorter reads go through the stream's buffer, to spare system calls */
     TEXT_FIRST = 16 * 1024,
 };
 
@@ -156,8 +156,9 @@ int bide__http_error_code(enum bide__http1_error error)
 {
     int status = bide__http1_error_status(error);
 
-    return status == 413 || status == 414 || status == 431 || error == BIDE__HTTP1_STATUS_LINE_TOO_LONG ? BIDE_ELIMIT
-                                                                                                     : BIDE_EPROTOCOL;
+    return status == 413 || status == 414 || status == 431 || error == BIDE__HTTP1_STATUS_LINE_TOO_LONG
+               ? BIDE_ELIMIT
+               : BIDE_EPROTOCOL;
 }
 
 static ssize_t failed(struct bide__http_message *message, ssize_t err)
@@ -186,7 +187,8 @@ static ssize_t ended(struct bide__http_message *message)
     if (body->framing == BIDE__HTTP1_FIXED)
         return failed(message, bide_fail(BIDE_EOF, "the connection ended in the body: got %llu of %lld bytes", got,
                                          (long long)message->parser.content_length));
-    return failed(message, bide_fail(BIDE_EOF, "the connection ended in the body: got %llu bytes and no last chunk", got));
+    return failed(message,
+                  bide_fail(BIDE_EOF, "the connection ended in the body: got %llu bytes and no last chunk", got));
 }
 
 /* Bytes of a body that has no framing between them: straight into the user's memory. */

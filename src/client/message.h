@@ -13,22 +13,22 @@
 #include "proto/http1.h"
 
 enum {
-    BIDE__HTTP_TEXT_BYTES = 2048,           /* room for a head that needs no memory of its own */
-    BIDE__HTTP_HEADERS_MOST = 65536,        /* what an option may ask for at most */
+    BIDE__HTTP_TEXT_BYTES = 2048,    /* room for a head that needs no memory of its own */
+    BIDE__HTTP_HEADERS_MOST = 65536, /* what an option may ask for at most */
     BIDE__HTTP_HEAD_MOST = 16 * 1024 * 1024,
 };
 
 /* A message being received. Made once, used for one message after the other. */
 struct bide__http_message {
-    bide_stream *stream;                    /* NULL: nothing can be read any more */
+    bide_stream *stream; /* NULL: nothing can be read any more */
     struct bide__http1_parser parser;
     struct bide__http1_body body;
-    char *text;                             /* the head, behind it what accessors copied; also scratch between messages */
+    char *text; /* the head, behind it what accessors copied; also scratch between messages */
     size_t text_capacity;
     size_t text_used;
-    size_t ahead;                           /* bytes in the stream's buffer that are not part of what was taken */
-    int error;                              /* why the body cannot be read any more; 0: it can */
-    bool own_text;                          /* text lies on the heap, not in `inline_text` */
+    size_t ahead;  /* bytes in the stream's buffer that are not part of what was taken */
+    int error;     /* why the body cannot be read any more; 0: it can */
+    bool own_text; /* text lies on the heap, not in `inline_text` */
     size_t header_capacity;
     struct bide__http1_header *headers;
     char inline_text[BIDE__HTTP_TEXT_BYTES];
@@ -54,8 +54,8 @@ void bide__http_message_begin(struct bide__http_message *message, bide_stream *s
 int bide__http_message_reserve(struct bide__http_message *message, size_t capacity);
 
 /*
- * Looks for the end of the head in what bide_peek showed. 1: the head is complete, copied, and taken from the stream; 0: more is
- * needed; -EBADMSG: parser.error says why; -ENOMEM.
+ * Looks for the end of the head in what bide_peek showed. 1: the head is complete, copied, and taken from the stream;
+ * 0: more is needed; -EBADMSG: parser.error says why; -ENOMEM.
  */
 int bide__http_message_parse(struct bide__http_message *message, const void *data, size_t size);
 
@@ -72,8 +72,8 @@ bool bide__http_message_header_at(const struct bide__http_message *message, size
 int64_t bide__http_message_length(const struct bide__http_message *message);
 
 /*
- * Reads of the body: bytes, 0 at its end, or an error with a message that says what the body lacks. All but -ECANCELED are final.
- * Waits only if nothing is at hand.
+ * Reads of the body: bytes, 0 at its end, or an error with a message that says what the body lacks. All but
+ * -ECANCELED are final. Waits only if nothing is at hand.
  */
 ssize_t bide__http_message_read(struct bide__http_message *message, void *buffer, size_t size);
 
@@ -83,7 +83,8 @@ struct bide__http_text {
     size_t size, capacity;
 };
 
-/* Makes room for a next piece of the body, within the limit, and for a '\0'. 0, BIDE_ELIMIT with a message, or -ENOMEM. */
+/* Makes room for a next piece of the body, within the limit, and for a '\0'. 0, BIDE_ELIMIT with a message, or
+ * -ENOMEM. */
 int bide__http_text_reserve(struct bide__http_text *text, const struct bide__http_message *message, size_t body_max);
 
 /* BIDE_ELIMIT or BIDE_EPROTOCOL: what an error of the parser is to the user. */

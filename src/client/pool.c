@@ -1,15 +1,15 @@
 /*
  * The pool: who may have a connection, and which.
  *
- * A slot is the right to one connection; the client and each host count theirs. A request takes an idle connection to its host
- * (the newest: it is most likely alive), or a slot to open one; when there is neither, the longest idle connection to another host
- * makes room; else the request stands in line. Whenever a connection or a slot becomes free, those in line are served, the first
- * that can be first; what is granted belongs to the waiter from that moment on. So nobody barges in, and a waiter that
- * is cancelled in the same turn as it is served has got a connection (R2), which its request gives back in the ordinary way:
- * nothing is lost and the next in line is not stranded.
+ * A slot is the right to one connection; the client and each host count theirs. A request takes an idle connection to
+ * its host (the newest: it is most likely alive), or a slot to open one; when there is neither, the longest idle
+ * connection to another host makes room; else the request stands in line. Whenever a connection or a slot becomes
+ * free, those in line are served, the first that can be first; what is granted belongs to the waiter from that moment
+ * on. So nobody barges in, and a waiter that is cancelled in the same turn as it is served has got a connection (R2),
+ * which its request gives back in the ordinary way: nothing is lost and the next in line is not stranded.
  *
- * Idle connections are closed after keep_alive seconds by one timer for the oldest. Finding a host: hash; all else O(1), but that
- * requests in line for a host at its own limit are passed over one by one.
+ * Idle connections are closed after keep_alive seconds by one timer for the oldest. Finding a host: hash; all else
+ * O(1), but that requests in line for a host at its own limit are passed over one by one.
  *
  * Must never happen: a slot that nobody holds, a connection with unread bytes on it in the pool.
  */
@@ -130,8 +130,8 @@ static void sweep(void *argument)
 /* ---- slots ---- */
 
 /*
- * Takes a connection or a slot for the host, if there is one. ret_link: NULL for a slot. Idle connections that have died are
- * closed on the way.
+ * Takes a connection or a slot for the host, if there is one. ret_link: NULL for a slot. Idle connections that have
+ * died are closed on the way.
  */
 static bool try_take(bide_http_client *client, struct bide__http_client_host *host, struct bide__http_link **ret_link)
 {
@@ -193,12 +193,13 @@ static void serve_line(bide_http_client *client)
     }
 }
 
-static int stand_in_line(bide_http_client *client, struct bide__http_client_host *host, struct bide__http_link **ret_link)
+static int stand_in_line(bide_http_client *client, struct bide__http_client_host *host,
+                         struct bide__http_link **ret_link)
 {
     struct bide__http_turn turn = { .host = host };
     int err;
 
-    bide_task_group(group, err) {
+    bide_task_group (group, err) {
         turn.waiting = group;
         enqueue(client, &turn);
         err = bide_sleep(__builtin_inf());
@@ -219,7 +220,7 @@ static int connect_in_time(bide_http_client *client, struct bide__http_client_ho
 {
     int err, result = -ECANCELED;
 
-    bide_timeout(client->options.connect_timeout, err) {
+    bide_timeout (client->options.connect_timeout, err) {
         result = bide_open_connection(host->name, host->port, ret_stream);
         err = result;
     }
@@ -247,7 +248,8 @@ static int make_link(bide_http_client *client, struct bide__http_client_host *ho
     return 0;
 }
 
-int bide__http_pool_acquire(bide_http_client *client, const struct bide__url *url, bool fresh, struct bide__http_link **ret_link)
+int bide__http_pool_acquire(bide_http_client *client, const struct bide__url *url, bool fresh,
+                            struct bide__http_link **ret_link)
 {
     struct bide__http_client_host *host = host_of(client, url);
     struct bide__http_link *link = NULL;

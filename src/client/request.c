@@ -3,10 +3,11 @@
  *
  *     acquire a connection -> send head and body -> read heads until one is not 1xx -> a response
  *
- * A failure anywhere closes the connection: in the middle of an exchange nobody can say whose bytes come next. One thing is
- * tried twice: a request that went out on a used connection, of which no byte of an answer came, because the server had closed
- * the connection meanwhile; if its method may be repeated it gets a fresh connection, once. A server that answers before it
- * has read the request, and closes, is listened to: when sending fails the answer is read all the same.
+ * A failure anywhere closes the connection: in the middle of an exchange nobody can say whose bytes come next. One
+ * thing is tried twice: a request that went out on a used connection, of which no byte of an answer came, because the
+ * server had closed the connection meanwhile; if its method may be repeated it gets a fresh connection, once. A
+ * server that answers before it has read the request, and closes, is listened to: when sending fails the answer is
+ * read all the same.
  *
  * Every message begins with the method and the URL, without user information.
  */
@@ -111,7 +112,8 @@ static int send_request(struct bide__http_call *call)
 {
     const bide_http_request_options *options = call->options;
     struct bide__http_message *message = &call->response->message;
-    struct iovec pieces[2] = { { message->text, call->head_length }, { (void *)(uintptr_t)options->body, options->body_size } };
+    struct iovec pieces[2] = { { message->text, call->head_length },
+                               { (void *)(uintptr_t)options->body, options->body_size } };
     size_t count = options->body && !options->body_read && options->body_size ? 2 : 1;
 
     if (count == 2 && options->body_size <= message->text_capacity - call->head_length) {
@@ -152,7 +154,8 @@ static int read_head(struct bide__http_call *call)
         ssize_t now = bide_peek(message->stream, (size_t)there + 1, &data);
 
         if (now < 0)
-            return now == -ECANCELED ? -ECANCELED : bide_fail((int)now, "read the answer's head: %s", bide_strerror((int)now));
+            return now == -ECANCELED ? -ECANCELED
+                                     : bide_fail((int)now, "read the answer's head: %s", bide_strerror((int)now));
         call->answered |= now > 0;
         if (now <= there)
             return bide_fail(BIDE_EOF, "read the answer's head: the connection ended after %zd bytes", now);
@@ -252,14 +255,15 @@ static int parse(const char *method, const char *url, struct bide__url *ret_url)
     char *text = malloc(bide__url_format(ret_url, NULL, 0) + 1);
     if (text)
         bide__url_format(ret_url, text, bide__url_format(ret_url, NULL, 0) + 1);
-    err = bide_fail(BIDE_EURL, "%.40s %s: https needs libbide-tls, which is not built yet", method, text ? text : "https:");
+    err = bide_fail(BIDE_EURL, "%.40s %s: https needs libbide-tls, which is not built yet", method,
+                    text ? text : "https:");
     free(text);
     bide__url_free(ret_url);
     return err;
 }
 
-int bide_http_request(bide_http_client *client, const char *method, const char *url, const bide_http_request_options *options,
-                      bide_http_response **ret_response)
+int bide_http_request(bide_http_client *client, const char *method, const char *url,
+                      const bide_http_request_options *options, bide_http_response **ret_response)
 {
     struct bide__http_call call = { .client = client, .method = method, .options = options ? options : &no_options };
 

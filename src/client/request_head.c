@@ -1,9 +1,9 @@
 /*
  * The head of a request: request line, Host, the client's default headers, the user's own, the framing of the body.
  *
- * It is written into the text buffer of the response that is to come, which is free until the answer's head has arrived. Default
- * headers are checked and written once, when the client is opened. A header of the user's replaces a default of the same
- * name. Must never happen: a name or value that ends its line; a framing header that is not ours.
+ * It is written into the text buffer of the response that is to come, which is free until the answer's head has
+ * arrived. Default headers are checked and written once, when the client is opened. A header of the user's replaces a
+ * default of the same name. Must never happen: a name or value that ends its line; a framing header that is not ours.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -31,7 +31,8 @@ static const bide_http_header *find(const bide_http_header *headers, const char 
 static int check_header(const bide_http_header *header)
 {
     if (!header->value || !bide__http1_is_token(header->name, strlen(header->name)))
-        return bide_fail(-EINVAL, "header '%.40s': the name has a character that is not allowed, or there is no value", header->name);
+        return bide_fail(-EINVAL, "header '%.40s': the name has a character that is not allowed, or there is no value",
+                         header->name);
     if (!bide__http1_is_field_value(header->value, strlen(header->value)))
         return bide_fail(-EINVAL, "header %.80s: the value has a character that is not allowed", header->name);
     if (is(header->name, "Content-Length") || is(header->name, "Transfer-Encoding"))
@@ -102,7 +103,8 @@ static void write_body_framing(const struct bide__http_call *call, struct bide__
         bide__http1_write_header_text(writer, "Content-Type", options->content_type);
     if (options->body_read && !options->body_size)
         bide__http1_write_lines(writer, "Transfer-Encoding: chunked\r\n", 28);
-    else if (options->body_size || options->body || !strcmp(method, "POST") || !strcmp(method, "PUT") || !strcmp(method, "PATCH"))
+    else if (options->body_size || options->body || !strcmp(method, "POST") || !strcmp(method, "PUT") ||
+             !strcmp(method, "PATCH"))
         bide__http1_write_header_number(writer, "Content-Length", options->body_size);
 }
 
@@ -148,7 +150,8 @@ int bide__http_write_request(struct bide__http_call *call)
 
         if (err < 0)
             return err;
-        call->close |= is(header->name, "Connection") && bide__http1_list_has(header->value, strlen(header->value), "close");
+        call->close |=
+            is(header->name, "Connection") && bide__http1_list_has(header->value, strlen(header->value), "close");
     }
     if (call->url.userinfo && !find(headers, "Authorization", 13)) {
         authorization = bide__http_basic(call->url.userinfo);

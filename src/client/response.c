@@ -1,9 +1,9 @@
 /*
  * Responses: the head by its parts, the body as a stream.
  *
- * A response holds its connection until the body has been read to its end; then it goes back to the pool, at once, not only when
- * the response is closed. A connection on which anything else happened (an error, a body that was left, bytes behind the
- * end of the body) is closed. Must never happen: two responses on one connection.
+ * A response holds its connection until the body has been read to its end; then it goes back to the pool, at once,
+ * not only when the response is closed. A connection on which anything else happened (an error, a body that was left,
+ * bytes behind the end of the body) is closed. Must never happen: two responses on one connection.
  */
 #include <assert.h>
 #include <errno.h>
@@ -92,7 +92,8 @@ static int read_rest(bide_http_response *response, struct bide__http_text *text)
             text->size += (size_t)count;
     } while (count > 0 && !response->message.body.done);
     if (count >= 0 && text->size > limit)
-        return bide_fail(BIDE_ELIMIT, "%s: read the body: it is larger than the limit of %zu bytes", response->what, limit);
+        return bide_fail(BIDE_ELIMIT, "%s: read the body: it is larger than the limit of %zu bytes", response->what,
+                         limit);
     return (int)count;
 }
 

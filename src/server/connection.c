@@ -1,13 +1,14 @@
 /*
  * One connection: wait for a request, read its head, let the handler answer, see whether another can follow.
  *
- * An exchange (request, reply, their buffers) is taken from the server's spare ones when the first byte of a request is there
- * and given back after the reply, so nothing is allocated for a request and an idle connection holds nothing.
+ * An exchange (request, reply, their buffers) is taken from the server's spare ones when the first byte of a request
+ * is there and given back after the reply, so nothing is allocated for a request and an idle connection holds
+ * nothing.
  *
- * Whatever goes wrong, one of three things happens: the client gets an answer and the connection goes on; it gets an answer and
- * the connection is closed, politely (the rest of the request is read for a while, else the kernel would reset the
- * connection and the answer might be lost); or the connection is just closed. Must never happen: a request read from a
- * place in the stream where the one before did not certainly end.
+ * Whatever goes wrong, one of three things happens: the client gets an answer and the connection goes on; it gets an
+ * answer and the connection is closed, politely (the rest of the request is read for a while, else the kernel would
+ * reset the connection and the answer might be lost); or the connection is just closed. Must never happen: a request
+ * read from a place in the stream where the one before did not certainly end.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -105,7 +106,7 @@ static int read_head(bide_http_exchange *exchange, const void *data, ssize_t the
 
     if (found)
         return found;
-    bide_timeout(exchange->connection->server->options.head_timeout, err) {
+    bide_timeout (exchange->connection->server->options.head_timeout, err) {
         found = read_more(exchange, there);
         err = found < 0 ? found : 0;
     }
@@ -139,7 +140,7 @@ static int call_handler(bide_http_exchange *exchange)
 
     if (!server->options.cancel_on_disconnect)
         return server->handler(exchange, server->argument);
-    bide_task_group(group, err) {
+    bide_task_group (group, err) {
         exchange->watching = group;
         exchange->watcher_due = true;
         if (!bide__http_body_done(exchange) || bide__http_start_watcher(exchange) == 0)
@@ -153,7 +154,8 @@ static int call_handler(bide_http_exchange *exchange)
 
 static void report(bide_http_exchange *exchange, int err)
 {
-    if (exchange->connection->server->options.quiet || exchange->broken || exchange->failure_status || err == -ECANCELED)
+    if (exchange->connection->server->options.quiet || exchange->broken || exchange->failure_status ||
+        err == -ECANCELED)
         return;
     fprintf(stderr, "bide: %s %s from %s failed: ", bide_http_exchange_method(exchange),
             bide_http_exchange_target(exchange), bide_http_exchange_peer(exchange));
@@ -164,11 +166,13 @@ static void report(bide_http_exchange *exchange, int err)
 static void answer(bide_http_exchange *exchange, int status, const char *text)
 {
     char body[160];
-    int length = snprintf(body, sizeof body, "%d %s%s%s\n", status, bide__http1_reason(status), *text ? ": " : "", text);
+    int length =
+        snprintf(body, sizeof body, "%d %s%s%s\n", status, bide__http1_reason(status), *text ? ": " : "", text);
 
     exchange->extra_length = 0;
     exchange->has_date = exchange->has_server = false;
-    (void)bide_http_reply(exchange, status, "text/plain", body, length < (int)sizeof body ? (size_t)length : sizeof body - 1);
+    (void)bide_http_reply(exchange, status, "text/plain", body,
+                          length < (int)sizeof body ? (size_t)length : sizeof body - 1);
 }
 
 static void run_handler(bide_http_exchange *exchange)
@@ -211,7 +215,8 @@ static int throw_away(bide_http_exchange *exchange)
     ssize_t count;
 
     do {
-        count = bide_read(exchange->connection->stream, exchange->request.inline_text, sizeof exchange->request.inline_text);
+        count = bide_read(exchange->connection->stream, exchange->request.inline_text,
+                          sizeof exchange->request.inline_text);
     } while (count > 0);
     return (int)count;
 }
@@ -223,7 +228,7 @@ static void linger(bide_http_exchange *exchange)
 
     if (err < 0)
         return;
-    bide_timeout(exchange->connection->server->options.linger, err) {
+    bide_timeout (exchange->connection->server->options.linger, err) {
         err = throw_away(exchange);
     }
 }

@@ -1,10 +1,10 @@
 /*
  * Connections that wait for a request.
  *
- * A waiting connection has no exchange and no buffer, only its task's stack. It stands in a list with the others that have the
- * same time limit, so the list is ordered by deadline and one timer for the whole server does, set for the first of them:
- * no timer is armed and cancelled for every request. The wait is a task group without tasks: cancelling the group ends
- * that one wait (its limit has passed, or the server stops) and nothing else.
+ * A waiting connection has no exchange and no buffer, only its task's stack. It stands in a list with the others that
+ * have the same time limit, so the list is ordered by deadline and one timer for the whole server does, set for the
+ * first of them: no timer is armed and cancelled for every request. The wait is a task group without tasks:
+ * cancelling the group ends that one wait (its limit has passed, or the server stops) and nothing else.
  *
  * O(1) to begin and end. Must never happen: a connection in a list when its wait has ended.
  */
@@ -37,7 +37,8 @@ static void arm(struct bide__http_server *server, double when)
         return;
     bide_handle_cancel(server->sweep);
     /* without memory for the timer the next connection that becomes idle tries again */
-    server->sweep_at = bide_call_at(bide_get_running_loop(), when, sweep, server, &server->sweep) == 0 ? when : INFINITY;
+    server->sweep_at =
+        bide_call_at(bide_get_running_loop(), when, sweep, server, &server->sweep) == 0 ? when : INFINITY;
 }
 
 /* Ends the waits whose time has come; when the next one's will. */
@@ -81,7 +82,7 @@ ssize_t bide__http_wait_for_request(struct bide__http_connection *connection, co
     if (server->stopping)
         return 0;
     connection->since = bide_time();
-    bide_task_group(group, err) {
+    bide_task_group (group, err) {
         connection->waiting = group;
         enlist(list, connection);
         arm(server, connection->since + list->limit);

@@ -1,10 +1,10 @@
 /*
  * The reply: its head, and sending.
  *
- * The head is put together in a buffer of the exchange that is kept from request to request: status line, the handler's
- * header lines (checked when they were added), and the lines that all replies share, which are made once a second. A small body
- * is copied behind it and goes out in one send, a larger one in one sendmsg. What must never happen: a reply whose length is not
- * what its head says, followed by another reply on the same connection.
+ * The head is put together in a buffer of the exchange that is kept from request to request: status line, the
+ * handler's header lines (checked when they were added), and the lines that all replies share, which are made once a
+ * second. A small body is copied behind it and goes out in one send, a larger one in one sendmsg. What must never
+ * happen: a reply whose length is not what its head says, followed by another reply on the same connection.
  */
 #include <errno.h>
 #include <math.h>
@@ -87,10 +87,12 @@ int bide_http_reply_header(bide_http_exchange *exchange, const char *name, const
     if (err)
         return err < 0 ? err : 0;
     size_t needed = exchange->extra_length + name_length + value_length + 4;
-    err = grow(&exchange->extra, &exchange->extra_capacity, needed > EXTRA_FIRST ? needed : EXTRA_FIRST, exchange->extra_length);
+    err = grow(&exchange->extra, &exchange->extra_capacity, needed > EXTRA_FIRST ? needed : EXTRA_FIRST,
+               exchange->extra_length);
     if (err < 0)
         return err;
-    bide__http1_writer_init(&writer, exchange->extra + exchange->extra_length, exchange->extra_capacity - exchange->extra_length);
+    bide__http1_writer_init(&writer, exchange->extra + exchange->extra_length,
+                            exchange->extra_capacity - exchange->extra_length);
     bide__http1_write_header(&writer, name, name_length, value, value_length);
     exchange->extra_length += writer.length;
     return 0;
@@ -124,7 +126,8 @@ static void write_framing(bide_http_exchange *exchange, struct bide__http1_write
 {
     int minor_version = exchange->request.parser.minor_version;
 
-    exchange->no_body = exchange->request.parser.method_kind == BIDE__HTTP1_METHOD_HEAD || status == 204 || status == 304;
+    exchange->no_body =
+        exchange->request.parser.method_kind == BIDE__HTTP1_METHOD_HEAD || status == 204 || status == 304;
     exchange->length = length;
     exchange->chunked = length < 0 && minor_version > 0;
     if (status == 204 || status == 304)
@@ -189,12 +192,14 @@ static ssize_t send_in_time(bide_http_exchange *exchange, const struct iovec *pi
     ssize_t sent = 0;
     int err;
 
-    bide_timeout(limit, err) {
-        sent = count == 1 ? bide_write(stream, pieces->iov_base, pieces->iov_len) : bide_write_vector(stream, pieces, count);
+    bide_timeout (limit, err) {
+        sent = count == 1 ? bide_write(stream, pieces->iov_base, pieces->iov_len)
+                          : bide_write_vector(stream, pieces, count);
         err = sent < 0 ? (int)sent : 0;
     }
     if (err == -ETIMEDOUT && sent == -ECANCELED)
-        return bide_fail(-ETIMEDOUT, "send to %s: the client took nothing for %g s", bide_http_exchange_peer(exchange), limit);
+        return bide_fail(-ETIMEDOUT, "send to %s: the client took nothing for %g s", bide_http_exchange_peer(exchange),
+                         limit);
     return err < 0 ? err : sent;
 }
 

@@ -1,10 +1,10 @@
 /*
  * The request as its handler sees it: texts of the head, and the body as a stream.
  *
- * Nothing is read before the handler asks, so a body that nobody wants costs nothing, and "100 Continue" is sent exactly when it
- * is true. Each piece of the body has to come within body_timeout. An error is noted together with the status that tells the
- * client, in case the handler hands it on. What is left unread is read here, up to drain_max. Must never happen: a second
- * request begins inside the body of the first.
+ * Nothing is read before the handler asks, so a body that nobody wants costs nothing, and "100 Continue" is sent
+ * exactly when it is true. Each piece of the body has to come within body_timeout. An error is noted together with
+ * the status that tells the client, in case the handler hands it on. What is left unread is read here, up to
+ * drain_max. Must never happen: a second request begins inside the body of the first.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -24,7 +24,8 @@ const char *bide_http_exchange_target(const bide_http_exchange *exchange)
     return bide__http_message_text(&exchange->request, exchange->request.parser.target);
 }
 
-/* A copy behind the head, for a text whose delimiter is still needed. There is room for one of the path and one of the host. */
+/* A copy behind the head, for a text whose delimiter is still needed. There is room for one of the path and one of
+ * the host. */
 static char *copy_behind(struct bide__http_message *message, const char *text, size_t length)
 {
     char *copy = message->text + message->text_used;
@@ -138,7 +139,7 @@ static ssize_t read_in_time(bide_http_exchange *exchange, void *buffer, size_t s
     ssize_t count = 0;
     int err;
 
-    bide_timeout(limit, err) {
+    bide_timeout (limit, err) {
         count = bide__http_message_read(&exchange->request, buffer, size);
         err = count < 0 ? (int)count : 0;
     }
@@ -187,7 +188,8 @@ static int read_rest(bide_http_exchange *exchange, struct bide__http_text *text)
     } while (count > 0 && !exchange->request.body.done);
     if (count < 0)
         return (int)count;
-    return text->size > limit ? (int)note_failure(exchange, bide__http_text_reserve(text, &exchange->request, limit)) : 0;
+    return text->size > limit ? (int)note_failure(exchange, bide__http_text_reserve(text, &exchange->request, limit))
+                              : 0;
 }
 
 int bide_http_exchange_read_all(bide_http_exchange *exchange, char **ret_text, size_t *ret_size)
@@ -216,7 +218,8 @@ bool bide__http_drain(bide_http_exchange *exchange)
         return true;
     if (message->error || exchange->continue_due)
         return false;
-    if (message->parser.framing == BIDE__HTTP1_FIXED && (uint64_t)message->parser.content_length - message->body.received > left)
+    if (message->parser.framing == BIDE__HTTP1_FIXED &&
+        (uint64_t)message->parser.content_length - message->body.received > left)
         return false;
     while (!message->body.done) {
         ssize_t count = read_in_time(exchange, message->inline_text, sizeof message->inline_text);

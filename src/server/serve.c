@@ -1,11 +1,12 @@
 /*
  * The server: options, the listening loop, the orderly end.
  *
- *     group "guard"                 a task that does nothing but wait: when the server is cancelled it is the first to know, and
- *       bide_serve_listener         closes what is idle, while the requests that run have the grace of bide_serve_listener's shield
+ *     group "guard"             a task that does nothing but wait: when the server is cancelled it is the first to know,
+ *       bide_serve_listener     and closes what is idle, while the requests that run have the grace of this call's shield
  *
- * Accepting, the limit of connections and the grace belong to bide_serve_listener. What all replies share, the Date and Server
- * lines, is made once a second. Must never happen: a connection that outlives this frame, on which its server lies.
+ * Accepting, the limit of connections and the grace belong to bide_serve_listener. What all replies share, the Date
+ * and Server lines, is made once a second. Must never happen: a connection that outlives this frame, on which its
+ * server lies.
  */
 #include <errno.h>
 #include <math.h>
@@ -123,7 +124,7 @@ int bide_http_serve_listener(bide_listener *listener, bide_http_handler handler,
     const bide_serve_options plain = { .connections_max = server.options.connections_max,
                                        .grace = server.options.grace,
                                        .quiet = true };
-    bide_task_group(guard, err) {
+    bide_task_group (guard, err) {
         if (bide_start(guard, bide_co(await_stop, &server)) == 0)
             result = bide_serve_listener(listener, bide__http_serve_connection, &server, &plain);
         else

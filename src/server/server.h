@@ -38,8 +38,8 @@ struct bide__http_server {
     struct bide__http_idle fresh;      /* connections that have not sent anything yet */
     struct bide__http_idle kept_alive; /* those between two requests */
     bide_handle sweep;
-    double sweep_at; /* when it runs; infinity: it is not armed */
-    bool stopping; /* no request is begun any more */
+    double sweep_at;           /* when it runs; infinity: it is not armed */
+    bool stopping;             /* no request is begun any more */
     bide_http_exchange *spare; /* exchanges that nobody uses just now */
     size_t spare_count;
     char *common;         /* the Date and Server lines of every reply */
@@ -48,7 +48,7 @@ struct bide__http_server {
     double date_until;    /* when the Date line grows old */
 };
 
-/* One request and its reply. Taken from the server's spare ones when a request begins, so idle connections have none. */
+/* One request and its reply. Taken from the server's spare ones when a request begins: idle connections have none. */
 struct bide_http_exchange {
     struct bide__http_connection *connection;
     bide_http_exchange *next_spare;
@@ -57,18 +57,18 @@ struct bide_http_exchange {
     size_t output_capacity, output_length;
     char *extra; /* header lines of the handler's own */
     size_t extra_capacity, extra_length;
-    int64_t length;    /* of the reply's body, or BIDE_HTTP_LENGTH_UNKNOWN */
-    uint64_t written;  /* of it */
+    int64_t length;                  /* of the reply's body, or BIDE_HTTP_LENGTH_UNKNOWN */
+    uint64_t written;                /* of it */
     const char *path, *query, *host; /* once they were asked for */
-    int failure_status; /* what reading the body came to: 408, 413, ...; 0: nothing wrong */
-    bool continue_due;  /* the client waits for "100 Continue" */
-    bool started, ended; /* the reply */
+    int failure_status;              /* what reading the body came to: 408, 413, ...; 0: nothing wrong */
+    bool continue_due;               /* the client waits for "100 Continue" */
+    bool started, ended;             /* the reply */
     bool chunked;
-    bool no_body;   /* nothing may follow the head */
-    bool close;     /* the connection ends with this reply */
-    bool broken;    /* it cannot even carry the rest of the reply */
+    bool no_body; /* nothing may follow the head */
+    bool close;   /* the connection ends with this reply */
+    bool broken;  /* it cannot even carry the rest of the reply */
     bool has_date, has_server;
-    bool watcher_due; /* the watcher starts when the request's body has been read */
+    bool watcher_due;                  /* the watcher starts when the request's body has been read */
     struct bide__http_message request; /* last: its headers follow */
 };
 

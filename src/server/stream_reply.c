@@ -1,9 +1,9 @@
 /*
  * Replies that are written piece by piece: start, write, end.
  *
- * The head waits for the first piece and goes out with it; a chunk is its size line, the data where it lies, and a line end,
- * in one system call. A piece that went out only in part breaks the connection, as nobody can know where the next one would
- * begin. Must never happen: a chunked reply that looks complete though its handler failed.
+ * The head waits for the first piece and goes out with it; a chunk is its size line, the data where it lies, and a
+ * line end, in one system call. A piece that went out only in part breaks the connection, as nobody can know where
+ * the next one would begin. Must never happen: a chunked reply that looks complete though its handler failed.
  */
 #include <errno.h>
 #include <string.h>
@@ -26,7 +26,8 @@ static int send_behind_head(bide_http_exchange *exchange, struct iovec pieces[4]
     pieces[0] = (struct iovec){ exchange->output, exchange->output_length };
     if (exchange->output_length + count == 0)
         return 0;
-    int err = bide__http_send(exchange, exchange->output_length ? pieces : pieces + 1, count + (exchange->output_length ? 1 : 0));
+    int err = bide__http_send(exchange, exchange->output_length ? pieces : pieces + 1,
+                              count + (exchange->output_length ? 1 : 0));
     if (err == 0 || exchange->broken)
         exchange->output_length = 0;
     return err;
@@ -76,7 +77,8 @@ int bide_http_reply_end(bide_http_exchange *exchange)
         return err;
     }
     if (exchange->chunked && !exchange->no_body)
-        pieces[++count] = (struct iovec){ (void *)(uintptr_t)BIDE__HTTP1_LAST_CHUNK, sizeof BIDE__HTTP1_LAST_CHUNK - 1 };
+        pieces[++count] =
+            (struct iovec){ (void *)(uintptr_t)BIDE__HTTP1_LAST_CHUNK, sizeof BIDE__HTTP1_LAST_CHUNK - 1 };
     int err = send_behind_head(exchange, pieces, count);
     exchange->ended = err == 0;
     return err;

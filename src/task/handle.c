@@ -50,20 +50,40 @@ void bide__handle_free(struct bide__run *run, struct bide_task *task)
     bide__slab_give(&run->handles, task);
 }
 
+void bide__observe(struct bide_task *task, struct bide__observer *observer)
+{
+    observer->task = task;
+    observer->previous = NULL;
+    observer->next = task->u.living.observers;
+    if (observer->next)
+        observer->next->previous = observer;
+    task->u.living.observers = observer;
+}
+
+void bide__unobserve(struct bide__observer *observer)
+{
+    *(observer->previous ? &observer->previous->next : &observer->task->u.living.observers) = observer->next;
+    if (observer->next)
+        observer->next->previous = observer->previous;
+}
+
 struct joiner {
     struct bide__waiter waiter;
-    struct bide_task *task;
+    struct bide__observer observer;
 };
 
 static void withdraw_join(struct bide__waiter *waiter)
 {
-    if (waiter->previous)
-        waiter->previous->next = waiter->next;
-    else
-        ((struct joiner *)waiter)->task->u.living.joiners = waiter->next;
-    if (waiter->next)
-        waiter->next->previous = waiter->previous;
+    bide__unobserve(&((struct joiner *)waiter)->observer);
     bide__wake(waiter, -ECANCELED);
+}
+
+static void wake_joiner(struct bide__observer *observer)
+{
+    struct joiner *joiner = (struct joiner *)(void *)((char *)observer - offsetof(struct joiner, observer));
+
+    observer->task->read = true;
+    bide__wake(&joiner->waiter, bide__handle_give_result(observer->task, joiner->waiter.task));
 }
 
 int bide__handle_give_result(const struct bide_task *task, struct bide__record *to)
@@ -89,11 +109,9 @@ int bide_join(bide_task *task)
     if (!task->has_ended) {
         if (task->u.living.record == self)
             return bide_fail(-EDEADLK, "bide_join: task '%s' waits for itself", self->name);
-        struct joiner joiner = { .waiter = { .task = self, .withdraw = withdraw_join, .what = "another task", .next = task->u.living.joiners }, .task = task };
+        struct joiner joiner = { .waiter = { .task = self, .withdraw = withdraw_join, .what = "another task" }, .observer = { .ended = wake_joiner } };
 
-        if (joiner.waiter.next)
-            joiner.waiter.next->previous = &joiner.waiter;
-        task->u.living.joiners = &joiner.waiter;
+        bide__observe(task, &joiner.observer);
         return bide__wait(&joiner.waiter); /* from here on the handle may be gone */
     }
     task->read = true;

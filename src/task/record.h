@@ -39,13 +39,20 @@ struct bide__record {
     struct bide_scope root; /* last: most of it is never touched */
 };
 
+/* Somebody who wants to know when a task ends; part of the one who waits. Taken out of the task's list when it is told. */
+struct bide__observer {
+    struct bide__observer *next, *previous;
+    struct bide_task *task;
+    void (*ended)(struct bide__observer *observer); /* the handle has its result; runs no user code */
+};
+
 /* A handle: what is left of a task when it has ended. Small, because there may be a million. */
 struct bide_task {
     struct bide_task *next, **link; /* of the group */
     union {
         struct {
             struct bide__record *record;
-            struct bide__waiter *joiners; /* newest first */
+            struct bide__observer *observers; /* newest first */
         } living;
         struct {
             struct bide__failure *failure;
@@ -97,6 +104,10 @@ struct bide_task *bide__handle_of(struct bide__record *record);
 
 /* An ended task's result; its message, if it has one, becomes that of the task `to`. */
 int bide__handle_give_result(const struct bide_task *task, struct bide__record *to);
+
+/* Puts an observer to a living task; takes it out again. */
+void bide__observe(struct bide_task *task, struct bide__observer *observer);
+void bide__unobserve(struct bide__observer *observer);
 
 /* Frees a handle of an ended task. */
 void bide__handle_free(struct bide__run *run, struct bide_task *task);

@@ -22,12 +22,12 @@
 
 enum { VALGRIND_MAKE_UNDEFINED = 0x4d430001 /* memcheck: usable again, though a stack pointer has passed over it */ };
 
-static struct bide__waiter *oldest_first(struct bide__waiter *newest)
+static struct bide__observer *oldest_first(struct bide__observer *newest)
 {
-    struct bide__waiter *oldest = NULL;
+    struct bide__observer *oldest = NULL;
 
     while (newest) {
-        struct bide__waiter *next = newest->next;
+        struct bide__observer *next = newest->next;
 
         newest->next = oldest;
         oldest = newest;
@@ -36,22 +36,22 @@ static struct bide__waiter *oldest_first(struct bide__waiter *newest)
     return oldest;
 }
 
-/* The joiners get all they want now: when they run, the handle may be gone with its group. */
+/* The observers get all they want now: when their tasks run, the handle may be gone with its group. */
 static void end_handle(struct bide__run *run, struct bide__record *record, int result)
 {
     struct bide_task *task = record->handle;
-    struct bide__waiter *joiner = oldest_first(task->u.living.joiners);
+    struct bide__observer *observer = oldest_first(task->u.living.observers);
 
     task->has_ended = true;
     task->result = result;
     task->u.ended.failure = record->failure && record->failure->code == result ? bide__failure_copy(record->failure) : NULL;
     task->u.ended.name = record->name;
-    task->read = joiner || record->ret_result || !record->group || !record->group->keep_going; /* a group hands its children's errors on itself */
-    while (joiner) {
-        struct bide__waiter *next = joiner->next;
+    task->read = record->ret_result || !record->group || !record->group->keep_going; /* a group hands its children's errors on itself */
+    while (observer) {
+        struct bide__observer *next = observer->next;
 
-        bide__wake(joiner, bide__handle_give_result(task, joiner->task));
-        joiner = next;
+        observer->ended(observer);
+        observer = next;
     }
     if (task->forgotten)
         bide__handle_free(run, task);

@@ -84,7 +84,7 @@ static void check_tasks(void)
     for (int i = 0; i < TURNS_TO_END && bide_task_count() > 1; i++) /* those that are just ending */
         (void)bide_sleep(0);
     if (bide_task_count() > 1) {
-        bide__finding(NULL, 0, "%zu tasks were still running at the end of the test\n", bide_task_count() - 1);
+        bide__finding(NULL, 0, "left running at the end of the test: %zu task(s)\n", bide_task_count() - 1);
         bide__say_tasks();
     }
 }

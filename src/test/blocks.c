@@ -202,6 +202,22 @@ static void keep(uint32_t index)
     kept_bytes += block->size;
 }
 
+/* A block is freed again: says so, and ends the process. */
+static _Noreturn void end_by_double_free(struct block block, const struct bide__calls *calls)
+{
+    block.unmade.frames[BIDE__PLACE_FRAMES - 1] = NULL;
+    bide__blocks_abandon();
+    fflush(stdout);
+    bide__finding(NULL, 0, "memory: a block of %zu bytes is freed for the second time, here:\n", block.size);
+    bide__say_calls(calls);
+    bide__say("  it was freed before, here:\n");
+    bide__say_calls(&block.unmade);
+    bide__say("  it was made here:\n");
+    bide__say_calls(&block.made);
+    bide__say_tasks();
+    bide__end_process(BIDE__FAILED);
+}
+
 bool bide__blocks_free(void *address)
 {
     struct bide__calls calls;
@@ -218,18 +234,8 @@ bool bide__blocks_free(void *address)
     if (index)
         bide__calls_here(&calls, 1);
     struct block *block = &blocks[index];
-    if (index && block->freed) {
-        fflush(stdout);
-        bide__finding(NULL, 0, "memory: a block of %zu bytes is freed for the second time, here:\n", block->size);
-        bide__say_calls(&calls);
-        bide__say("  it was freed before, here:\n");
-        block->unmade.frames[BIDE__PLACE_FRAMES - 1] = NULL;
-        bide__say_calls(&block->unmade);
-        bide__say("  it was made here:\n");
-        bide__say_calls(&block->made);
-        bide__say_tasks();
-        bide__end_process(BIDE__FAILED);
-    }
+    if (index && block->freed)
+        end_by_double_free(*block, &calls);
     if (index) {
         inspect(block);
         block->freed = true;
@@ -258,10 +264,13 @@ static bool kept_by_c_library(const struct block *block)
 {
     char line[512];
     bool found = false;
+    Dl_info info;
     FILE *maps;
 
     if (!is_of_c_library(block->made.frames[0]))
         return false;
+    if (dladdr(block->made.frames[0], &info) && info.dli_fname && strstr(info.dli_fname, "/ld-linux"))
+        return true; /* thread-local storage: a matter of threads */
     maps = fopen("/proc/self/maps", "re");
     while (maps && !found && fgets(line, sizeof line, maps)) {
         uintptr_t from, to;

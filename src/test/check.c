@@ -205,16 +205,19 @@ void bide__check_error(struct bide__place place, long long result, struct bide__
 {
     long long code = expected.code > 0 ? -expected.code : expected.code;
     const char *message = result < 0 ? bide_strerror((int)result) : "";
+    char expected_name[64];
+
+    snprintf(expected_name, sizeof expected_name, "%s", bide_error_name((int)code));
 
     bide__check_passed();
     if (result != code) {
         if (result < 0)
-            begin_failure(place, "%s fails with %s, but it failed with %s (%lld): %s", place.expression, expected.code_text, bide_error_name((int)result), result, message);
+            begin_failure(place, "%s fails with %s, but it failed with %s (%lld): %s", place.expression, expected_name, bide_error_name((int)result), result, message);
         else
-            begin_failure(place, "%s fails with %s, but it returned %lld", place.expression, expected.code_text, result);
+            begin_failure(place, "%s fails with %s, but it returned %lld", place.expression, expected_name, result);
         fail(place);
     } else if (expected.message && !strstr(message, expected.message)) {
-        begin_failure(place, "%s fails with %s, which it did, but with another message", place.expression, expected.code_text);
+        begin_failure(place, "%s fails with %s, which it did, but with another message", place.expression, expected_name);
         say_string("message: ", message);
         say_string("expected:", expected.message);
         fail(place);

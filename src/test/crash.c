@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "loop/loop.h"
 #include "test/blocks.h"
 #include "test/place.h"
 #include "test/report.h"
@@ -31,6 +32,12 @@ static void say_where(const void *context)
     bide__say_tasks();
 }
 
+/* True when the loop of this thread sleeps in the kernel. */
+static bool is_waiting(void)
+{
+    return bide__loop && !bide__loop->current && atomic_load(&bide__loop->sleeping);
+}
+
 static void on_crash(int number, siginfo_t *information, void *context)
 {
     signal(number, SIG_DFL);
@@ -50,8 +57,13 @@ static void on_time(int number, siginfo_t *information, void *context)
     (void)information;
     bide__quiet++;
     bide__blocks_abandon();
-    bide__say("it was here:\n");
-    say_where(context);
+    if (is_waiting()) {
+        bide__say("nothing can run: every task waits, and nothing came that would wake one\n");
+        bide__say_tasks();
+    } else {
+        bide__say("time is over; it was here:\n");
+        say_where(context);
+    }
     bide__report->timed_out = true;
     _exit(1);
 }

@@ -28,6 +28,8 @@ static enum bide__fault story; /* of which kind the last one was */
 static atomic_uint left; /* opportunities until it happens; 0: it does not (any more) */
 static unsigned target;
 static atomic_bool fired;
+static atomic_uint paused;
+static bool said;
 static struct bide__calls fired_at;
 
 const char *bide__fault_name(enum bide__fault kind)
@@ -59,9 +61,19 @@ void bide__fault_disarm(void)
     atomic_store(&armed, BIDE__FAULT_NONE);
 }
 
+void bide__fault_pause(void)
+{
+    atomic_fetch_add(&paused, 1);
+}
+
+void bide__fault_go_on(void)
+{
+    atomic_fetch_sub(&paused, 1);
+}
+
 bool bide__fault_now(enum bide__fault kind)
 {
-    if (atomic_load_explicit(&armed, memory_order_relaxed) != kind || bide__quiet)
+    if (atomic_load_explicit(&armed, memory_order_relaxed) != kind || bide__quiet || atomic_load_explicit(&paused, memory_order_relaxed))
         return false;
     unsigned before = atomic_load(&left);
     while (before && !atomic_compare_exchange_weak(&left, &before, before - 1))
@@ -80,8 +92,9 @@ bool bide__fault_fired(void)
 
 void bide__fault_say(void)
 {
-    if (!bide__fault_fired())
+    if (!bide__fault_fired() || said)
         return;
+    said = true;
     bide__say("  in this run ");
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wformat-nonliteral"

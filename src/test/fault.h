@@ -29,6 +29,10 @@ void bide__fault_arm(enum bide__fault kind, unsigned n);
 /* No more. */
 void bide__fault_disarm(void);
 
+/* Between pause and go on nothing is an opportunity. Nests. */
+void bide__fault_pause(void);
+void bide__fault_go_on(void);
+
 /* An opportunity for this kind of fault: true exactly when it is to happen now. Notes where. From any thread. */
 bool bide__fault_now(enum bide__fault kind);
 

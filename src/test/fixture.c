@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "test/fault.h"
 #include "test/report.h"
 
 #define CLEANUP_SECONDS 5
@@ -40,7 +41,9 @@ void *bide__fixture_get(struct bide__fixture *fixture)
     void *it = calloc(1, fixture->size ? fixture->size : 1); /* the library's: not freed, no leak */
     int quiet = bide__quiet;
     bide__quiet = 0;
+    bide__fault_pause(); /* what a test needs is not what it tests */
     int result = it ? fixture->make(it) : -ENOMEM;
+    bide__fault_go_on();
     bide__quiet = quiet;
     if (result < 0) {
         bide__finding(fixture->file, fixture->line, "fixture '%s' failed with %s: %s\n", fixture->name, bide_error_name(result), bide_strerror(result));

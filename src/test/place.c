@@ -93,7 +93,7 @@ void bide__say_calls(const struct bide__calls *calls)
 /* The frames below the test's own code: of no use to its reader. */
 static bool is_machinery(const char *name)
 {
-    static const char *const ends[] = { "bide__test_call_", "bide__make_call_", "bide__run_", "trampoline", "bide__test_entry" };
+    static const char *const ends[] = { "call_body", "call_borrowed", "bide__fixture_get", "bide__test_call_", "bide__make_call_", "bide__run_", "trampoline", "bide__test_entry" };
 
     for (size_t i = 0; i < sizeof ends / sizeof *ends; i++)
         if (strncmp(name, ends[i], strlen(ends[i])) == 0)
@@ -148,6 +148,8 @@ static bool print_frame(FILE *out, const char *prefix, uintptr_t address)
     if (look_up(file, address - 1 - (map ? map->l_addr : 0), name, place, sizeof name)) {
         if (is_machinery(name))
             return false;
+        if (strncmp(name, "bide__", 6) == 0)
+            return true;
         if (place[0] != '?')
             fprintf(out, "%s    at %s (%s)\n", prefix, name, short_path(place));
         else

@@ -95,9 +95,9 @@ void bide__say_tasks(void)
     bide__quiet++;
     if (task)
         bide__say("  in task '%s' (%s:%d)\n", task->name, task->file, task->line);
-    else if (bide__loop)
+    else if (bide__loop && !atomic_load(&bide__loop->sleeping))
         bide__say("  in no task: in a callback, or in the loop itself\n");
-    if (bide__loop && bide__loop->owner) {
+    if (bide_task_count() > (task ? 1 : 0)) {
         FILE *out = fopencookie(NULL, "w", (cookie_io_functions_t){ .write = write_indented });
 
         if (out) {

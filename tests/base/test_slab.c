@@ -64,8 +64,10 @@ unit_test(clock_seconds_as_nanoseconds)
     check_eq(bide__nanoseconds(1), BIDE__SECOND);
     check_eq(bide__nanoseconds(0.001), BIDE__MILLISECOND);
     check_eq(bide__nanoseconds(1e-9), 1);
-    check_eq(bide__nanoseconds(1.5e-9), 2); /* rounded up: a wait is never too short */
-    check_eq(bide__nanoseconds(1e-12), 1);
+    check_eq(bide__nanoseconds(1.6e-9), 2); /* to the nearest, so that a time goes through a double and comes back the same */
+    check_eq(bide__nanoseconds(-1.6e-9), -2);
+    check_eq(bide__nanoseconds(1e-12), 0);
+    check_eq(bide__nanoseconds((double)INT64_C(123456789012345) * 1e-9), INT64_C(123456789012345));
     check_eq(bide__nanoseconds(-1), -BIDE__SECOND);
     check_eq(bide__nanoseconds(INFINITY), BIDE__FOREVER);
     check_eq(bide__nanoseconds(NAN), BIDE__FOREVER);

@@ -1,6 +1,6 @@
 /*
- * A peer that does what its script says and nothing else: accepts connections, reads a request's head, sends an answer, byte
- * by byte if wanted, and then goes on, closes or resets. Tests look at what it counted.
+ * A peer that does what its script says and nothing else: accepts connections, reads a request's head, sends an
+ * answer, byte by byte if wanted, and then goes on, closes or resets. Tests look at what it counted.
  */
 #ifndef BIDE_TESTS_CLIENT_PEER_H
 #define BIDE_TESTS_CLIENT_PEER_H
@@ -17,7 +17,7 @@ enum peer_ending { PEER_KEEPS, PEER_CLOSES, PEER_RESETS, PEER_CLOSES_AT_NEXT_REQ
 
 /* One answer. A script's last one is repeated. */
 struct peer_answer {
-    const char *text;          /* NULL: none; the peer just keeps the connection until it is closed */
+    const char *text; /* NULL: none; the peer just keeps the connection until it is closed */
     enum peer_ending ending;
     bool byte_by_byte;
 };
@@ -86,7 +86,8 @@ static int peer_read_head(struct peer *peer, bide_stream *stream)
 static int peer_talk(struct peer *peer, bide_stream *stream)
 {
     while (peer_read_head(peer, stream)) {
-        const struct peer_answer *answer = &peer->answers[peer->requests < peer->count ? peer->requests : peer->count - 1];
+        const struct peer_answer *answer =
+            &peer->answers[peer->requests < peer->count ? peer->requests : peer->count - 1];
 
         peer->requests++;
         if (answer->text)
@@ -130,7 +131,8 @@ static int peer_accept(struct peer *peer)
 bide_async(peer_accept, struct peer *);
 
 /* Starts the peer in the group. */
-__attribute__((unused)) static void peer_start(struct peer *peer, bide_group *group, const struct peer_answer *answers, size_t count)
+__attribute__((unused)) static void peer_start(struct peer *peer, bide_group *group, const struct peer_answer *answers,
+                                               size_t count)
 {
     *peer = (struct peer){ .answers = answers, .count = count, .group = group };
     check_eq(bide_listen("127.0.0.1", 0, &peer->listener), 0);
@@ -139,15 +141,18 @@ __attribute__((unused)) static void peer_start(struct peer *peer, bide_group *gr
 }
 
 /*
- * with_peer(name, err, answers...) { ... } - the block runs beside a peer with this name and script; err tells how it ended.
+ * with_peer(name, err, answers...) { ... } - the block runs beside a peer with this name and script; err tells how it
+ * ended.
  */
 #define with_peer(name, err, ...)                                                                                      \
-    for (struct peer name = { 0 }, *name##_once = &name; name##_once; bide_listener_close(name.listener), name##_once = NULL) \
-    bide_task_group(name##_group, err)                                                                                 \
-        for (bool name##_begun = (peer_start(&name, name##_group, (const struct peer_answer[]){ __VA_ARGS__ },         \
-                                             sizeof((const struct peer_answer[]){ __VA_ARGS__ }) / sizeof(struct peer_answer)), \
-                                  true);                                                                               \
-             name##_begun; bide_group_cancel(name##_group), name##_begun = false)
+    for (struct peer name = { 0 }, *name##_once = &name; name##_once;                                                  \
+         bide_listener_close(name.listener), name##_once = NULL)                                                       \
+        bide_task_group (name##_group, err)                                                                            \
+            for (bool name##_begun =                                                                                   \
+                     (peer_start(&name, name##_group, (const struct peer_answer[]){ __VA_ARGS__ },                     \
+                                 sizeof((const struct peer_answer[]){ __VA_ARGS__ }) / sizeof(struct peer_answer)),    \
+                      true);                                                                                           \
+                 name##_begun; bide_group_cancel(name##_group), name##_begun = false)
 
 #define HELLO "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
 

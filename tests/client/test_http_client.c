@@ -37,13 +37,17 @@ static void check_message(int err, const char *const *parts, size_t count)
         at = found + strlen(parts[i]);
     }
 }
-#define check_says(err, ...) check_message(err, (const char *const[]){ __VA_ARGS__ }, sizeof((const char *const[]){ __VA_ARGS__ }) / sizeof(char *))
+#define check_says(err, ...)                                                                                           \
+    check_message(err, (const char *const[]){ __VA_ARGS__ },                                                           \
+                  sizeof((const char *const[]){ __VA_ARGS__ }) / sizeof(char *))
 
 bide_test(get_reads_status_headers_and_body)
 {
     int err;
 
-    with_peer(peer, err, { .text = "HTTP/1.1 404 Not  here\r\nX-One: 1\r\nContent-Length: 5\r\nx-one:  two \r\n\r\nhello" }) {
+    with_peer(peer, err,
+              { .text = "HTTP/1.1 404 Not  here\r\nX-One: 1\r\nContent-Length: 5\r\nx-one:  two \r\n\r\nhello" })
+    {
         bide_auto(http_client) *client = NULL;
         bide_auto(http_response) *response = NULL;
         bide_http_header header;
@@ -79,11 +83,15 @@ bide_test(a_body_may_come_in_any_pieces)
 {
     int err;
 
-    with_peer(peer, err, { .text = HELLO, .byte_by_byte = true },
-              { .text = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nhel\r\n2;x=\"y\"\r\nlo\r\n0\r\nX-T: v\r\n\r\n", .byte_by_byte = true },
-              { .text = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nhel\r\n2\r\nlo\r\n0\r\n\r\n" },
-              { .text = "HTTP/1.1 200 OK\r\n\r\nhello", .ending = PEER_CLOSES },
-              { .text = "HTTP/1.0 200 OK\r\n\r\nhello", .byte_by_byte = true, .ending = PEER_CLOSES }) {
+    with_peer(
+        peer, err, { .text = HELLO, .byte_by_byte = true },
+        { .text =
+              "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nhel\r\n2;x=\"y\"\r\nlo\r\n0\r\nX-T: v\r\n\r\n",
+          .byte_by_byte = true },
+        { .text = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nhel\r\n2\r\nlo\r\n0\r\n\r\n" },
+        { .text = "HTTP/1.1 200 OK\r\n\r\nhello", .ending = PEER_CLOSES },
+        { .text = "HTTP/1.0 200 OK\r\n\r\nhello", .byte_by_byte = true, .ending = PEER_CLOSES })
+    {
         bide_auto(http_client) *client = NULL;
 
         check_eq(bide_http_client_open(NULL, &client), 0);
@@ -99,9 +107,11 @@ bide_test(answers_without_a_body)
 {
     int err;
 
-    with_peer(peer, err, { .text = "HTTP/1.1 204 No Content\r\n\r\n" }, { .text = "HTTP/1.1 304 Not Modified\r\nContent-Length: 9\r\n\r\n" },
+    with_peer(peer, err, { .text = "HTTP/1.1 204 No Content\r\n\r\n" },
+              { .text = "HTTP/1.1 304 Not Modified\r\nContent-Length: 9\r\n\r\n" },
               { .text = "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n" },
-              { .text = "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n" HELLO }) {
+              { .text = "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n" HELLO })
+    {
         bide_auto(http_client) *client = NULL;
         bide_auto(http_response) *response = NULL;
 
@@ -123,7 +133,8 @@ bide_test(a_truncated_body_is_an_error)
     int err;
 
     with_peer(peer, err, { .text = "HTTP/1.1 200 OK\r\nContent-Length: 20\r\n\r\n0123456789", .ending = PEER_CLOSES },
-              { .text = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhel", .ending = PEER_CLOSES }) {
+              { .text = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhel", .ending = PEER_CLOSES })
+    {
         bide_auto(http_client) *client = NULL;
         bide_http_response *response = NULL;
         char buffer[64], *text = NULL;
@@ -149,12 +160,15 @@ static void check_refused(const char *answer, int code, const char *why)
 {
     int err;
 
-    with_peer(peer, err, { .text = answer, .ending = PEER_CLOSES }) {
+    with_peer(peer, err, { .text = answer, .ending = PEER_CLOSES })
+    {
         bide_auto(http_client) *client = NULL;
         char *text = NULL;
         int status;
 
-        check_eq(bide_http_client_open(&(bide_http_client_options){ .line_max = 100, .header_count_max = 4, .head_max = 300 }, &client), 0);
+        check_eq(bide_http_client_open(
+                     &(bide_http_client_options){ .line_max = 100, .header_count_max = 4, .head_max = 300 }, &client),
+                 0);
         check_eq(fetch(client, peer.url, &status, &text), code);
         check_says(code, "GET http://127.0.0.1:", why);
         free(text);
@@ -171,13 +185,17 @@ bide_test(malformed_answers_are_refused)
     check_refused("HTTP/1.1 200", BIDE_EOF, "ended after 12 bytes");
     check_refused("SSH-2.0-OpenSSH\r\n\r\n", BIDE_EPROTOCOL, "protocol version");
     check_refused("HTTP/1.1 200 OK\nContent-Length: 0\n\n", BIDE_EPROTOCOL, "LF alone");
-    check_refused("HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab", BIDE_EPROTOCOL, "more than one Content-Length");
+    check_refused("HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab", BIDE_EPROTOCOL,
+                  "more than one Content-Length");
     check_refused("HTTP/1.1 200 OK\r\nX: " HUNDRED "\r\n\r\n", BIDE_ELIMIT, "header line is longer");
     check_refused("HTTP/1.1 200 " HUNDRED "\r\n\r\n", BIDE_ELIMIT, "status line is longer");
     check_refused("HTTP/1.1 200 OK\r\na: 1\r\nb: 2\r\nc: 3\r\nd: 4\r\ne: 5\r\n\r\n", BIDE_ELIMIT, "more header lines");
-    check_refused("HTTP/1.1 200 OK\r\na: " TEN TEN TEN TEN TEN TEN TEN TEN TEN "\r\nb: " TEN TEN TEN TEN TEN TEN TEN TEN TEN
-                  "\r\nc: " TEN TEN TEN TEN TEN TEN TEN TEN TEN "\r\n\r\n", BIDE_ELIMIT, "head is larger");
-    check_refused("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\n", BIDE_EPROTOCOL, "read the body: a chunk size");
+    check_refused("HTTP/1.1 200 OK\r\na: " TEN TEN TEN TEN TEN TEN TEN TEN TEN
+                  "\r\nb: " TEN TEN TEN TEN TEN TEN TEN TEN TEN "\r\nc: " TEN TEN TEN TEN TEN TEN TEN TEN TEN
+                  "\r\n\r\n",
+                  BIDE_ELIMIT, "head is larger");
+    check_refused("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\n", BIDE_EPROTOCOL,
+                  "read the body: a chunk size");
     check_refused("HTTP/1.1 101 Switching Protocols\r\n\r\n", BIDE_EPROTOCOL, "switches protocols");
     return 0;
 }
@@ -196,7 +214,9 @@ bide_test(read_all_has_a_limit)
 {
     int err;
 
-    with_peer(peer, err, { .text = HELLO }, { .text = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n" }) {
+    with_peer(peer, err, { .text = HELLO },
+              { .text = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n" })
+    {
         bide_auto(http_client) *client = NULL;
         bide_auto(http_client) *enough = NULL;
         char *text = NULL;
@@ -236,15 +256,21 @@ bide_test(what_may_not_be_sent_is_refused)
 {
     int err;
 
-    with_peer(peer, err, { .text = HELLO }) {
+    with_peer(peer, err, { .text = HELLO })
+    {
         bide_auto(http_client) *client = NULL;
         bide_http_response *response = NULL;
-        const bide_http_header bad[][2] = { { { "X", "a\r\nEvil: 1" }, { 0 } }, { { "X Y", "a" }, { 0 } }, { { "Content-Length", "3" }, { 0 } },
-                                            { { "transfer-encoding", "chunked" }, { 0 } }, { { "", "a" }, { 0 } } };
+        const bide_http_header bad[][2] = { { { "X", "a\r\nEvil: 1" }, { 0 } },
+                                            { { "X Y", "a" }, { 0 } },
+                                            { { "Content-Length", "3" }, { 0 } },
+                                            { { "transfer-encoding", "chunked" }, { 0 } },
+                                            { { "", "a" }, { 0 } } };
 
         check_eq(bide_http_client_open(NULL, &client), 0);
         for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
-            check_error(bide_http_request(client, "GET", peer.url, &(bide_http_request_options){ .headers = bad[i] }, &response), EINVAL);
+            check_error(bide_http_request(client, "GET", peer.url, &(bide_http_request_options){ .headers = bad[i] },
+                                          &response),
+                        EINVAL);
             check_error(bide_http_client_open(&(bide_http_client_options){ .headers = bad[i] }, &client), EINVAL);
         }
         check_error(bide_http_request(client, "GE T", peer.url, NULL, &response), EINVAL);
@@ -260,16 +286,22 @@ bide_test(headers_defaults_and_authorization)
 {
     int err;
 
-    with_peer(peer, err, { .text = HELLO }) {
+    with_peer(peer, err, { .text = HELLO })
+    {
         bide_auto(http_client) *client = NULL;
         bide_auto(http_response) *response = NULL;
-        const bide_http_client_options options = { .user_agent = "", .headers = (const bide_http_header[]){ { "X-A", "default" }, { "X-B", "kept" }, { 0 } } };
+        const bide_http_client_options options = {
+            .user_agent = "", .headers = (const bide_http_header[]){ { "X-A", "default" }, { "X-B", "kept" }, { 0 } }
+        };
         char url[128];
 
         check_eq(bide_http_client_open(&options, &client), 0);
         snprintf(url, sizeof url, "http://Aladdin:open%%20sesame@%s?q=a b#fragment", peer.url + 7);
-        check_eq(bide_http_request(client, "DELETE", url, &(bide_http_request_options){ .headers = (const bide_http_header[]){ { "x-a", "mine" }, { 0 } } },
-                                   &response), 0);
+        check_eq(bide_http_request(
+                     client, "DELETE", url,
+                     &(bide_http_request_options){ .headers = (const bide_http_header[]){ { "x-a", "mine" }, { 0 } } },
+                     &response),
+                 0);
         check(strstr(peer.request, "DELETE /?q=a%20b HTTP/1.1\r\n") == peer.request);
         check(strstr(peer.request, "X-A: default") == NULL);
         check(strstr(peer.request, "x-a: mine\r\n") != NULL);
@@ -329,7 +361,7 @@ bide_test(request_bodies)
     memset(big, 'x', 300000);
     check_eq(bide_listen("127.0.0.1", 0, &listener), 0);
     snprintf(url, sizeof url, "http://127.0.0.1:%d/", bide_listener_port(listener));
-    bide_task_group(group, err) {
+    bide_task_group (group, err) {
         bide_auto(http_client) *client = NULL;
         bide_http_response *response;
         struct pieces pieces = { .count = 3 };
@@ -351,25 +383,37 @@ bide_test(request_bodies)
         free(text);
         bide_http_response_close(response);
 
-        check_eq(bide_http_request(client, "POST", url, &(bide_http_request_options){ .body_read = next_piece, .body_argument = &pieces }, &response), 0);
+        check_eq(bide_http_request(client, "POST", url,
+                                   &(bide_http_request_options){ .body_read = next_piece, .body_argument = &pieces },
+                                   &response),
+                 0);
         check_eq(bide_http_read_all(response, &text, &size), 0);
         check_str(text, "abcdabcdabcd");
         free(text);
         bide_http_response_close(response);
 
         pieces.at = 0;
-        check_eq(bide_http_request(client, "PUT", url, &(bide_http_request_options){ .body_read = next_piece, .body_argument = &pieces, .body_size = 12 },
-                                   &response), 0);
+        check_eq(bide_http_request(
+                     client, "PUT", url,
+                     &(bide_http_request_options){ .body_read = next_piece, .body_argument = &pieces, .body_size = 12 },
+                     &response),
+                 0);
         check_eq(bide_http_read_all(response, &text, &size), 0);
         check_str(text, "abcdabcdabcd");
         free(text);
         bide_http_response_close(response);
 
         pieces = (struct pieces){ .count = 2, .error = -EIO };
-        check_error(bide_http_request(client, "POST", url, &(bide_http_request_options){ .body_read = next_piece, .body_argument = &pieces }, &response), EIO);
+        check_error(bide_http_request(client, "POST", url,
+                                      &(bide_http_request_options){ .body_read = next_piece, .body_argument = &pieces },
+                                      &response),
+                    EIO);
         pieces = (struct pieces){ .count = 2 };
-        check_error(bide_http_request(client, "POST", url, &(bide_http_request_options){ .body_read = next_piece, .body_argument = &pieces, .body_size = 12 },
-                                      &response), EINVAL);
+        check_error(bide_http_request(client, "POST", url,
+                                      &(bide_http_request_options){
+                                          .body_read = next_piece, .body_argument = &pieces, .body_size = 12 },
+                                      &response),
+                    EINVAL);
         bide_group_cancel(group);
     }
     check_eq(err, 0);
@@ -381,13 +425,14 @@ bide_test(a_timeout_around_a_request_closes_its_connection)
 {
     int err;
 
-    with_peer(peer, err, { .text = NULL }, { .text = HELLO }) {
+    with_peer(peer, err, { .text = NULL }, { .text = HELLO })
+    {
         bide_auto(http_client) *client = NULL;
         bide_http_response *response = NULL;
         int timed_out;
 
         check_eq(bide_http_client_open(NULL, &client), 0);
-        bide_timeout(0.05, timed_out) {
+        bide_timeout (0.05, timed_out) {
             timed_out = bide_http_get(client, peer.url, &response);
         }
         check_error(timed_out, ETIMEDOUT);
@@ -403,7 +448,8 @@ bide_test(a_response_may_outlive_its_client)
 {
     int err;
 
-    with_peer(peer, err, { .text = HELLO }) {
+    with_peer(peer, err, { .text = HELLO })
+    {
         bide_http_client *client = NULL;
         bide_http_response *response = NULL;
         char *text;
@@ -464,17 +510,18 @@ static void start_nginx(struct nginx *nginx)
     snprintf(name, sizeof name, "%s/nginx.conf", nginx->folder);
     FILE *file = fopen(name, "w");
     check(file != NULL);
-    fprintf(file,
-            "worker_processes 1; daemon on; pid pid; error_log error.log;\n"
-            "events { worker_connections 64; }\n"
-            "http { access_log off; root .; client_body_temp_path b; proxy_temp_path p; fastcgi_temp_path f; uwsgi_temp_path u; scgi_temp_path s;\n"
-            "  keepalive_requests 3;\n"
-            "  server { listen 127.0.0.1:%d;\n"
-            "    location = / { return 200 hello; }\n"
-            "    location = /away { return 302 /; }\n"
-            "    location = /big { try_files /big =404; }\n"
-            "  } }\n",
-            nginx->port);
+    fprintf(
+        file,
+        "worker_processes 1; daemon on; pid pid; error_log error.log;\n"
+        "events { worker_connections 64; }\n"
+        "http { access_log off; root .; client_body_temp_path b; proxy_temp_path p; fastcgi_temp_path f; uwsgi_temp_path u; scgi_temp_path s;\n"
+        "  keepalive_requests 3;\n"
+        "  server { listen 127.0.0.1:%d;\n"
+        "    location = / { return 200 hello; }\n"
+        "    location = /away { return 302 /; }\n"
+        "    location = /big { try_files /big =404; }\n"
+        "  } }\n",
+        nginx->port);
     fclose(file);
     snprintf(name, sizeof name, "%s/big", nginx->folder);
     file = fopen(name, "w");

@@ -40,13 +40,14 @@ bide_test(no_more_connections_than_the_limit_and_first_come_first_served)
 {
     int err;
 
-    with_peer(peer, err, { .text = HELLO, .byte_by_byte = true }) {
+    with_peer(peer, err, { .text = HELLO, .byte_by_byte = true })
+    {
         bide_auto(http_client) *client = NULL;
         struct fetched fetched[7] = { 0 };
         int turns = 0, inner;
 
         check_eq(bide_http_client_open(&(bide_http_client_options){ .connections_max = 1 }, &client), 0);
-        bide_task_group(group, inner) {
+        bide_task_group (group, inner) {
             for (int i = 0; i < 7; i++) {
                 fetched[i].turns = &turns;
                 check_eq(bide_start(group, bide_co(fetch, client, peer.url, &fetched[i])), 0);
@@ -66,14 +67,16 @@ bide_test(a_host_at_its_limit_does_not_hold_up_another)
 {
     int err;
 
-    with_peer(slow, err, { .text = NULL }) {
-        with_peer(quick, err, { .text = HELLO }) {
+    with_peer(slow, err, { .text = NULL })
+    {
+        with_peer(quick, err, { .text = HELLO })
+        {
             bide_auto(http_client) *client = NULL;
             struct fetched fetched[3] = { 0 };
             int inner;
 
             check_eq(bide_http_client_open(&(bide_http_client_options){ .connections_per_host_max = 1 }, &client), 0);
-            bide_task_group(group, inner) {
+            bide_task_group (group, inner) {
                 for (int i = 0; i < 3; i++)
                     check_eq(bide_start(group, bide_co(fetch, client, slow.url, &fetched[i])), 0);
                 settle(&slow, 1);
@@ -93,8 +96,10 @@ bide_test(an_idle_connection_makes_room_for_another_host)
 {
     int err;
 
-    with_peer(one, err, { .text = HELLO }) {
-        with_peer(two, err, { .text = HELLO }) {
+    with_peer(one, err, { .text = HELLO })
+    {
+        with_peer(two, err, { .text = HELLO })
+        {
             bide_auto(http_client) *client = NULL;
 
             check_eq(bide_http_client_open(&(bide_http_client_options){ .connections_max = 1 }, &client), 0);
@@ -115,7 +120,8 @@ static void check_not_reused(const char *answer, enum peer_ending ending)
 {
     int err;
 
-    with_peer(peer, err, { .text = answer, .ending = ending }) {
+    with_peer(peer, err, { .text = answer, .ending = ending })
+    {
         bide_auto(http_client) *client = NULL;
 
         check_eq(bide_http_client_open(NULL, &client), 0);
@@ -130,7 +136,7 @@ static void check_not_reused(const char *answer, enum peer_ending ending)
 
 bide_test(connections_that_cannot_carry_another_request_are_closed)
 {
-    check_not_reused(HELLO, PEER_CLOSES);                                                                  /* stale */
+    check_not_reused(HELLO, PEER_CLOSES); /* stale */
     check_not_reused(HELLO, PEER_RESETS);
     check_not_reused("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 5\r\n\r\nhello", PEER_KEEPS); /* told */
     check_not_reused("HTTP/1.0 200 OK\r\nContent-Length: 5\r\n\r\nhello", PEER_KEEPS);
@@ -142,7 +148,8 @@ bide_test(a_body_that_was_not_read_costs_the_connection)
 {
     int err;
 
-    with_peer(peer, err, { .text = HELLO }) {
+    with_peer(peer, err, { .text = HELLO })
+    {
         bide_auto(http_client) *client = NULL;
         bide_http_response *response;
         char byte;
@@ -165,7 +172,8 @@ bide_test(a_stale_connection_is_replaced_once_if_the_request_may_be_repeated)
 {
     int err;
 
-    with_peer(peer, err, { .text = HELLO, .ending = PEER_CLOSES_AT_NEXT_REQUEST }) {
+    with_peer(peer, err, { .text = HELLO, .ending = PEER_CLOSES_AT_NEXT_REQUEST })
+    {
         bide_auto(http_client) *client = NULL;
         bide_http_response *response = NULL;
 
@@ -186,7 +194,8 @@ bide_test(a_fresh_connection_that_dies_is_not_replaced)
 {
     int err;
 
-    with_peer(peer, err, { .text = "", .ending = PEER_CLOSES }) {
+    with_peer(peer, err, { .text = "", .ending = PEER_CLOSES })
+    {
         bide_auto(http_client) *client = NULL;
         bide_http_response *response = NULL;
 
@@ -202,7 +211,8 @@ bide_test(an_answer_that_had_begun_is_not_asked_for_again)
 {
     int err;
 
-    with_peer(peer, err, { .text = HELLO }, { .text = "HTTP/1.1 2", .ending = PEER_CLOSES }) {
+    with_peer(peer, err, { .text = HELLO }, { .text = "HTTP/1.1 2", .ending = PEER_CLOSES })
+    {
         bide_auto(http_client) *client = NULL;
         bide_http_response *response = NULL;
 
@@ -220,13 +230,14 @@ bide_test(idle_connections_are_closed_in_time)
 {
     int err;
 
-    with_peer(peer, err, { .text = HELLO }) {
+    with_peer(peer, err, { .text = HELLO })
+    {
         bide_auto(http_client) *client = NULL;
         struct fetched fetched[3] = { 0 };
         int inner;
 
         check_eq(bide_http_client_open(&(bide_http_client_options){ .keep_alive = 0.02 }, &client), 0);
-        bide_task_group(group, inner) {
+        bide_task_group (group, inner) {
             for (int i = 0; i < 3; i++)
                 check_eq(bide_start(group, bide_co(fetch, client, peer.url, &fetched[i])), 0);
         }
@@ -245,7 +256,8 @@ bide_test(a_negative_keep_alive_uses_connections_once)
 {
     int err;
 
-    with_peer(peer, err, { .text = HELLO }) {
+    with_peer(peer, err, { .text = HELLO })
+    {
         bide_auto(http_client) *client = NULL;
 
         check_eq(bide_http_client_open(&(bide_http_client_options){ .keep_alive = -1 }, &client), 0);
@@ -263,7 +275,8 @@ bide_test(a_cancelled_waiter_leaves_the_line)
 {
     int err;
 
-    with_peer(peer, err, { .text = HELLO }) {
+    with_peer(peer, err, { .text = HELLO })
+    {
         bide_auto(http_client) *client = NULL;
         bide_http_response *held;
         struct fetched fetched[3] = { 0 };
@@ -272,7 +285,7 @@ bide_test(a_cancelled_waiter_leaves_the_line)
 
         check_eq(bide_http_client_open(&(bide_http_client_options){ .connections_max = 1 }, &client), 0);
         check_eq(bide_http_get(client, peer.url, &held), 0);
-        bide_task_group(group, inner) {
+        bide_task_group (group, inner) {
             for (int i = 0; i < 3; i++) {
                 fetched[i].turns = &turns;
                 tasks[i] = bide_create_task(group, bide_co(fetch, client, peer.url, &fetched[i]));
@@ -295,7 +308,8 @@ static void check_served_and_cancelled(bool cancel_first)
 {
     int err;
 
-    with_peer(peer, err, { .text = HELLO }) {
+    with_peer(peer, err, { .text = HELLO })
+    {
         bide_auto(http_client) *client = NULL;
         bide_http_response *held;
         struct fetched fetched[2] = { 0 };
@@ -303,7 +317,7 @@ static void check_served_and_cancelled(bool cancel_first)
 
         check_eq(bide_http_client_open(&(bide_http_client_options){ .connections_max = 1 }, &client), 0);
         check_eq(bide_http_get(client, peer.url, &held), 0);
-        bide_task_group(group, inner) {
+        bide_task_group (group, inner) {
             bide_task *first = bide_create_task(group, bide_co(fetch, client, peer.url, &fetched[0]));
             bide_task *second = bide_create_task(group, bide_co(fetch, client, peer.url, &fetched[1]));
 
@@ -329,13 +343,13 @@ bide_test(a_waiter_that_is_served_and_cancelled_at_once_strands_nobody)
     return 0;
 }
 
-/* Cancels a request in each turn of its life; with a single slot, anything that was lost would hang the next request. */
+/* Cancels a request in a turn of its life; with a single slot, anything that was lost would hang the next one. */
 static int cancel_at_turn(struct peer *peer, bide_http_client *client, int turns)
 {
     struct fetched fetched = { 0 };
     int result = -1, err;
 
-    bide_task_group(group, err) {
+    bide_task_group (group, err) {
         bide_task *task = bide_create_task(group, bide_co(fetch, client, peer->url, &fetched));
 
         for (int i = 0; i < turns && !bide_done(task); i++)
@@ -352,7 +366,8 @@ static void check_cancel_everywhere(const char *answer)
 {
     int err;
 
-    with_peer(peer, err, { .text = answer, .byte_by_byte = true }) {
+    with_peer(peer, err, { .text = answer, .byte_by_byte = true })
+    {
         bide_auto(http_client) *client = NULL;
         int turns = 0, result, cancelled = 0;
 
@@ -381,7 +396,8 @@ bide_test(a_request_on_a_pooled_connection_may_be_cancelled_at_any_turn)
 {
     int err;
 
-    with_peer(peer, err, { .text = HELLO, .byte_by_byte = true }) {
+    with_peer(peer, err, { .text = HELLO, .byte_by_byte = true })
+    {
         bide_auto(http_client) *client = NULL;
         int turns = 0;
 

@@ -39,14 +39,16 @@ __attribute__((unused)) static bool start_serving(struct served *served, bide_gr
     return true;
 }
 
-/* with_server(name, err, handler, argument, options...) { ... } - the block runs beside a server, `struct served name`. */
+/* with_server(name, err, handler, argument, options...) { ... } - the block runs beside a server, `struct served
+ * name`. */
 #define with_server(name, err, given_handler, given_argument, ...)                                                     \
-    for (struct served name = { .handler = (given_handler), .argument = (given_argument), .options = { __VA_ARGS__ } }, \
-                       *name##_once = &name;                                                                           \
+    for (struct served                                                                                                 \
+             name = { .handler = (given_handler), .argument = (given_argument), .options = { __VA_ARGS__ } },          \
+             *name##_once = &name;                                                                                     \
          name##_once; name##_once = NULL)                                                                              \
-    bide_task_group(name##_group, err)                                                                                 \
-        for (bool name##_begun = start_serving(&name, name##_group); name##_begun;                                     \
-             bide_group_cancel(name##_group), name##_begun = false)
+        bide_task_group (name##_group, err)                                                                            \
+            for (bool name##_begun = start_serving(&name, name##_group); name##_begun;                                 \
+                 bide_group_cancel(name##_group), name##_begun = false)
 
 static void do_nothing(void *argument)
 {

@@ -13,7 +13,8 @@ bide_test(a_reply_is_complete)
 {
     int err;
 
-    with_server(server, err, hello, NULL, .server_name = "test") {
+    with_server(server, err, hello, NULL, .server_name = "test")
+    {
         const char *answer = ask(&server, "GET / HTTP/1.1\r\nHost: a\r\n" CLOSE "\r\n");
 
         check_begins(answer, "HTTP/1.1 200 OK\r\n");
@@ -39,9 +40,10 @@ static int describe(bide_http_exchange *exchange, void *argument)
     (void)argument;
     while (bide_http_exchange_header_at(exchange, count, &header))
         count++;
-    snprintf(text, sizeof text, "<%s|%s|%s|%s|%s|%d|%s|%zu|%lld>", bide_http_exchange_method(exchange), bide_http_exchange_target(exchange),
-             bide_http_exchange_path(exchange), query ? query : "-", bide_http_exchange_host(exchange),
-             bide_http_exchange_version(exchange), x ? x : "-", count, (long long)bide_http_exchange_length(exchange));
+    snprintf(text, sizeof text, "<%s|%s|%s|%s|%s|%d|%s|%zu|%lld>", bide_http_exchange_method(exchange),
+             bide_http_exchange_target(exchange), bide_http_exchange_path(exchange), query ? query : "-",
+             bide_http_exchange_host(exchange), bide_http_exchange_version(exchange), x ? x : "-", count,
+             (long long)bide_http_exchange_length(exchange));
     check_begins(bide_http_exchange_peer(exchange), "127.0.0.1:");
     return bide_http_reply_text(exchange, 200, text);
 }
@@ -50,15 +52,20 @@ bide_test(the_parts_of_a_request)
 {
     int err;
 
-    with_server(server, err, describe, NULL, .quiet = false) {
-        check_has(ask(&server, "GET /a%20b?c=d?e HTTP/1.1\r\nHost: h:1\r\nX:  y \r\n" CLOSE "\r\n"), "<GET|/a%20b?c=d?e|/a%20b|c=d?e|h:1|11|y|3|0>");
-        check_has(ask(&server, "GET http://k/p?q HTTP/1.1\r\nHost: h\r\n" CLOSE "\r\n"), "<GET|http://k/p?q|/p|q|k|11|-|2|0>");
-        check_has(ask(&server, "GET http://k?q HTTP/1.1\r\nHost: k\r\n" CLOSE "\r\n"), "<GET|http://k?q|/|q|k|11|-|2|0>");
+    with_server(server, err, describe, NULL, .quiet = false)
+    {
+        check_has(ask(&server, "GET /a%20b?c=d?e HTTP/1.1\r\nHost: h:1\r\nX:  y \r\n" CLOSE "\r\n"),
+                  "<GET|/a%20b?c=d?e|/a%20b|c=d?e|h:1|11|y|3|0>");
+        check_has(ask(&server, "GET http://k/p?q HTTP/1.1\r\nHost: h\r\n" CLOSE "\r\n"),
+                  "<GET|http://k/p?q|/p|q|k|11|-|2|0>");
+        check_has(ask(&server, "GET http://k?q HTTP/1.1\r\nHost: k\r\n" CLOSE "\r\n"),
+                  "<GET|http://k?q|/|q|k|11|-|2|0>");
         check_has(ask(&server, "GET http://k HTTP/1.1\r\nHost: k\r\n" CLOSE "\r\n"), "<GET|http://k|/|-|k|11|-|2|0>");
         check_has(ask(&server, "OPTIONS * HTTP/1.1\r\nHost: k\r\n" CLOSE "\r\n"), "<OPTIONS|*|*|-|k|11|-|2|0>");
         check_has(ask(&server, "GET / HTTP/1.0\r\n\r\n"), "<GET|/|/|-||10|-|0|0>");
         check_has(ask(&server, "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\n" CLOSE "\r\nabc"), "|3|3>");
-        check_has(ask(&server, "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n" CLOSE "\r\n0\r\n\r\n"), "|3|-1>");
+        check_has(ask(&server, "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n" CLOSE "\r\n0\r\n\r\n"),
+                  "|3|-1>");
     }
     check_eq(err, 0);
     return 0;
@@ -78,10 +85,13 @@ bide_test(pipelined_requests_are_answered_in_order_one_at_a_time)
 {
     int err, running = 0;
 
-    with_server(server, err, count_overlap, &running, .quiet = false) {
-        const char *answer = ask(&server, "GET /1 HTTP/1.1\r\nHost: a\r\n\r\nPOST /2 HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc"
-                                          "GET /3 HTTP/1.1\r\nHost: a\r\n" CLOSE "\r\nGET /4 HTTP/1.1\r\nHost: a\r\n\r\n");
-        const char *one = strstr(answer, "\r\n\r\n/1HTTP"), *two = strstr(answer, "\r\n\r\n/2HTTP"), *three = strstr(answer, "\r\n\r\n/3");
+    with_server(server, err, count_overlap, &running, .quiet = false)
+    {
+        const char *answer =
+            ask(&server, "GET /1 HTTP/1.1\r\nHost: a\r\n\r\nPOST /2 HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc"
+                         "GET /3 HTTP/1.1\r\nHost: a\r\n" CLOSE "\r\nGET /4 HTTP/1.1\r\nHost: a\r\n\r\n");
+        const char *one = strstr(answer, "\r\n\r\n/1HTTP"), *two = strstr(answer, "\r\n\r\n/2HTTP"),
+                   *three = strstr(answer, "\r\n\r\n/3");
 
         check(one && two && three && one < two && two < three);
         check_eq(count_of(answer, "HTTP/1.1 200"), 3); /* nothing after the close */
@@ -94,9 +104,11 @@ bide_test(a_request_may_come_byte_by_byte)
 {
     int err;
 
-    with_server(server, err, hello, NULL, .quiet = false) {
+    with_server(server, err, hello, NULL, .quiet = false)
+    {
         bide_stream *stream = dial(&server);
-        const char request[] = "\r\nPOST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nxyGET / HTTP/1.1\r\nHost: a\r\n" CLOSE "\r\n";
+        const char request[] =
+            "\r\nPOST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nxyGET / HTTP/1.1\r\nHost: a\r\n" CLOSE "\r\n";
 
         for (size_t i = 0; i < sizeof request - 1; i++) {
             check_eq(bide_write(stream, request + i, 1), 1);
@@ -119,9 +131,11 @@ bide_test(replies_without_a_body)
 {
     int err;
 
-    with_server(server, err, status_of_path, NULL, .quiet = false) {
-        const char *answer = ask(&server, "HEAD /200 HTTP/1.1\r\nHost: a\r\n\r\nGET /204 HTTP/1.1\r\nHost: a\r\n\r\n"
-                                          "GET /304 HTTP/1.1\r\nHost: a\r\n\r\nGET /200 HTTP/1.1\r\nHost: a\r\n" CLOSE "\r\n");
+    with_server(server, err, status_of_path, NULL, .quiet = false)
+    {
+        const char *answer =
+            ask(&server, "HEAD /200 HTTP/1.1\r\nHost: a\r\n\r\nGET /204 HTTP/1.1\r\nHost: a\r\n\r\n"
+                         "GET /304 HTTP/1.1\r\nHost: a\r\n\r\nGET /200 HTTP/1.1\r\nHost: a\r\n" CLOSE "\r\n");
 
         check_eq(count_of(answer, "HTTP/1.1 "), 4);
         check_eq(count_of(answer, "Content-Length: 4"), 2);
@@ -135,7 +149,8 @@ bide_test(http_1_0_connections)
 {
     int err;
 
-    with_server(server, err, hello, NULL, .quiet = false) {
+    with_server(server, err, hello, NULL, .quiet = false)
+    {
         bide_stream *stream = dial(&server);
 
         check_has(ask(&server, "GET / HTTP/1.0\r\n\r\n"), "\r\nConnection: close\r\n");
@@ -167,9 +182,13 @@ bide_test(bodies_are_streamed_both_ways)
 {
     int err;
 
-    with_server(server, err, echo, NULL, .quiet = false) {
-        check_has(ask(&server, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n" CLOSE "\r\nhello"), "\r\n\r\n5\r\nhello\r\n0\r\n\r\n");
-        check_has(ask(&server, "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n" CLOSE "\r\n3\r\nhel\r\n2\r\nlo\r\n0\r\n\r\n"), "5\r\nhello\r\n0\r\n\r\n");
+    with_server(server, err, echo, NULL, .quiet = false)
+    {
+        check_has(ask(&server, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n" CLOSE "\r\nhello"),
+                  "\r\n\r\n5\r\nhello\r\n0\r\n\r\n");
+        check_has(ask(&server, "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n" CLOSE
+                               "\r\n3\r\nhel\r\n2\r\nlo\r\n0\r\n\r\n"),
+                  "5\r\nhello\r\n0\r\n\r\n");
         check_has(ask(&server, "POST / HTTP/1.1\r\nHost: a\r\n" CLOSE "\r\n"), "\r\n\r\n0\r\n\r\n");
         const char *old = ask(&server, "POST / HTTP/1.0\r\nConnection: keep-alive\r\nContent-Length: 5\r\n\r\nhello");
         check_has(old, "\r\n\r\nhello");
@@ -239,7 +258,8 @@ bide_test(replies_of_known_length)
 {
     int err;
 
-    with_server(server, err, obey, NULL, .quiet = true) {
+    with_server(server, err, obey, NULL, .quiet = true)
+    {
         const char *answer = ask(&server, "GET /fixed HTTP/1.1\r\nHost: a\r\n\r\nGET /bad HTTP/1.1\r\nHost: a\r\n\r\n");
 
         check_has(answer, "Content-Length: 6\r\n");
@@ -257,8 +277,12 @@ bide_test(a_handler_that_fails_costs_only_its_request)
 {
     int err;
 
-    with_server(server, err, obey, NULL, .quiet = true) {
-        const char *answer = ask(&server, "GET /fails HTTP/1.1\r\nHost: a\r\n\r\nGET /silent HTTP/1.1\r\nHost: a\r\n\r\nGET /fixed HTTP/1.1\r\nHost: a\r\n" CLOSE "\r\n");
+    with_server(server, err, obey, NULL, .quiet = true)
+    {
+        const char *answer = ask(
+            &server,
+            "GET /fails HTTP/1.1\r\nHost: a\r\n\r\nGET /silent HTTP/1.1\r\nHost: a\r\n\r\nGET /fixed HTTP/1.1\r\nHost: a\r\n" CLOSE
+            "\r\n");
         check_eq(count_of(answer, "HTTP/1.1 500 Internal Server Error\r\n"), 2);
         check_lacks(answer, "fire"); /* what went wrong is nobody else's business */
         check_has(answer, "abcdef");
@@ -276,7 +300,8 @@ bide_test(continue_is_sent_when_the_handler_reads)
 {
     int err;
 
-    with_server(server, err, obey, NULL, .quiet = false) {
+    with_server(server, err, obey, NULL, .quiet = false)
+    {
         bide_stream *stream = dial(&server);
 
         send_text(stream, "POST /read HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n");
@@ -334,16 +359,19 @@ bide_test(a_client_that_vanishes)
     int err;
     struct seen writer = { 0 }, sleeper = { .patience = 3600 };
 
-    with_server(server, err, endure, &writer, .quiet = false) {
+    with_server(server, err, endure, &writer, .quiet = false)
+    {
         vanish(&server, &writer);
         check(writer.result == -ECONNRESET || writer.result == -EPIPE);
     }
     check_eq(err, 0);
-    with_server(server, err, endure, &sleeper, .cancel_on_disconnect = true) {
+    with_server(server, err, endure, &sleeper, .cancel_on_disconnect = true)
+    {
         vanish(&server, &sleeper);
         check_error(sleeper.result, ECANCELED);
         sleeper.patience = 0.001;
-        check_has(ask(&server, "GET / HTTP/1.1\r\nHost: a\r\n\r\nGET / HTTP/1.1\r\nHost: a\r\n" CLOSE "\r\n"), "200 OK");
+        check_has(ask(&server, "GET / HTTP/1.1\r\nHost: a\r\n\r\nGET / HTTP/1.1\r\nHost: a\r\n" CLOSE "\r\n"),
+                  "200 OK");
     }
     check_eq(err, 0);
     return 0;
@@ -354,7 +382,8 @@ bide_test(a_server_that_is_cancelled_ends_in_order)
     int err;
     struct seen seen = { .patience = 0.02 };
 
-    with_server(server, err, endure, &seen, .grace = 10) {
+    with_server(server, err, endure, &seen, .grace = 10)
+    {
         bide_stream *busy = dial(&server), *idle = dial(&server), *kept = dial(&server), *late = NULL;
 
         send_text(kept, "HEAD / HTTP/1.1\r\nHost: a\r\n\r\n");
@@ -388,7 +417,8 @@ bide_test(without_grace_running_handlers_are_cancelled)
     int err;
     struct seen seen = { .patience = 3600 };
 
-    with_server(server, err, endure, &seen, .quiet = false) {
+    with_server(server, err, endure, &seen, .quiet = false)
+    {
         bide_stream *busy = dial(&server);
 
         send_text(busy, "GET / HTTP/1.1\r\nHost: a\r\n\r\n");
@@ -409,7 +439,8 @@ static int run_curl(const char *url, int *ret_status)
 
     snprintf(command, sizeof command,
              "curl -sf -m 20 -o /dev/null --data-binary @\"$BIDE_SOURCE_DIR/LICENSE\" %s && "
-             "curl -sf -m 20 --data-binary @\"$BIDE_SOURCE_DIR/LICENSE\" %s %s | tr -d '\\n' | wc -c | grep -q '^2'", url, url, url);
+             "curl -sf -m 20 --data-binary @\"$BIDE_SOURCE_DIR/LICENSE\" %s %s | tr -d '\\n' | wc -c | grep -q '^2'",
+             url, url, url);
     *ret_status = system(command); /* NOLINT: a fixed command */
     return 0;
 }
@@ -421,7 +452,8 @@ bide_test(curl_understands_the_server)
 
     if (system("command -v curl >/dev/null") != 0 || !getenv("BIDE_SOURCE_DIR")) /* NOLINT */
         skip("curl is not installed, or BIDE_SOURCE_DIR not set");
-    with_server(server, err, echo, NULL, .quiet = false) {
+    with_server(server, err, echo, NULL, .quiet = false)
+    {
         check_eq(bide_to_thread(bide_co(run_curl, server.url, &status)), 0);
         check_eq(status, 0);
     }

@@ -186,7 +186,16 @@ static bool finish(struct bide__op *op, int64_t result)
 /* What is attempted before the kernel is asked to wait. */
 static bool attempted_first(const struct bide__op *op)
 {
-    return op->kind == BIDE__OP_SEND || op->kind == BIDE__OP_SEND_MESSAGE || op->kind == BIDE__OP_WRITE || op->foreign || op->likely_ready;
+    switch ((enum bide__op_kind)op->kind) {
+    case BIDE__OP_SEND:
+    case BIDE__OP_SEND_MESSAGE:
+    case BIDE__OP_WRITE:
+        return true;
+    case BIDE__OP_CONNECT: /* a local one never waits; when the listener's queue is full, io_uring would try again for ever */
+        return op->u.address->sa_family == AF_UNIX;
+    default:
+        return op->foreign || op->likely_ready;
+    }
 }
 
 static bool uring_submit(struct bide_loop *loop, struct bide__op *op)
@@ -252,8 +261,6 @@ static int64_t judge(struct bide__op *op)
             return bide__op_attempt(op, false);
         again |= result >= 0;
     } else if (op->kind == BIDE__OP_CONNECT) {
-        if (result == -EAGAIN) /* a local socket whose listener has its queue full */
-            return -ECONNREFUSED;
         again |= result == -EINPROGRESS || result == -EALREADY;
     }
     if (again)
