@@ -67,6 +67,18 @@ foreach(layer ${layers})
     endforeach()
 endforeach()
 
+# What users get for their tests: test_planted runs these programs, and looks at what they say.
+foreach(name planted working bridge)
+    if(EXISTS ${PROJECT_SOURCE_DIR}/tests/test/planted/${name}.c)
+        add_executable(test-${name} tests/test/planted/${name}.c)
+        bide_apply_user_flags(test-${name})
+        target_compile_options(test-${name} PRIVATE -O0) # the mistakes are not to be optimised away
+        target_link_libraries(test-${name} PRIVATE bide-test)
+        set_target_properties(test-${name} PROPERTIES OUTPUT_NAME ${name} RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/tests/test)
+        add_dependencies(test_planted test-${name})
+    endif()
+endforeach()
+
 # The self-test of the harness starts itself again; under an emulator it has to be told how.
 string(JOIN " " runner ${CMAKE_CROSSCOMPILING_EMULATOR})
 set_tests_properties(harness.harness PROPERTIES ENVIRONMENT "${BIDE_TEST_ENVIRONMENT};CHECK_RUNNER=${runner}")

@@ -13,8 +13,6 @@
 #ifndef BIDE_CORO_H
 #define BIDE_CORO_H
 
-#pragma GCC system_header /* the macros use GNU extensions that -Wpedantic would report at the user's line */
-
 #include <stddef.h>
 
 #include <bide/export.h>
@@ -58,15 +56,15 @@ typedef struct bide_coroutine {
     struct bide__arguments_##f {                                                                                     \
         char none;                                                                                                   \
     };                                                                                                               \
-    __attribute__((unused)) static int bide__run_##f(void *arguments)                                                \
+    __attribute__((unused)) static int bide__run_##f(void *bide__arguments)                                                \
     {                                                                                                                \
-        (void)arguments;                                                                                             \
+        (void)bide__arguments;                                                                                             \
         return f();                                                                                                  \
     }                                                                                                                \
     __attribute__((unused, warn_unused_result)) static inline bide_coroutine bide__make_##f(                         \
-        const struct bide__arguments_##f *storage, const char *file, int line)                                       \
+        const struct bide__arguments_##f *bide__storage, const char *bide__file, int bide__line)                                       \
     {                                                                                                                \
-        return (bide_coroutine){ bide__run_##f, storage, 0, #f, file, line };                                        \
+        return (bide_coroutine){ bide__run_##f, bide__storage, 0, #f, bide__file, bide__line };                                        \
     }                                                                                                                \
     struct bide__arguments_##f
 
@@ -74,56 +72,56 @@ typedef struct bide_coroutine {
     struct bide__arguments_##f {                                                                                     \
         fields                                                                                                       \
     };                                                                                                               \
-    __attribute__((unused)) static int bide__run_##f(void *arguments)                                                \
+    __attribute__((unused)) static int bide__run_##f(void *bide__arguments)                                                \
     {                                                                                                                \
-        struct bide__arguments_##f *a = (struct bide__arguments_##f *)arguments;                                     \
+        struct bide__arguments_##f *bide__a = (struct bide__arguments_##f *)bide__arguments;                                     \
         return f call;                                                                                               \
     }                                                                                                                \
     __attribute__((unused, warn_unused_result)) static inline bide_coroutine bide__make_##f(                         \
-        struct bide__arguments_##f *storage, const char *file, int line, BIDE__UNPACK parameters)                    \
+        struct bide__arguments_##f *bide__storage, const char *bide__file, int bide__line, BIDE__UNPACK parameters)                    \
     {                                                                                                                \
-        const struct bide__arguments_##f values = { BIDE__UNPACK names };                                            \
-        __builtin_memcpy(storage, &values, sizeof values);                                                           \
-        return (bide_coroutine){ bide__run_##f, storage, sizeof values, #f, file, line };                            \
+        const struct bide__arguments_##f bide__values = { BIDE__UNPACK names };                                            \
+        __builtin_memcpy(bide__storage, &bide__values, sizeof bide__values);                                                           \
+        return (bide_coroutine){ bide__run_##f, bide__storage, sizeof bide__values, #f, bide__file, bide__line };                            \
     }                                                                                                                \
     struct bide__arguments_##f
 #define BIDE__UNPACK(...) __VA_ARGS__
 
 #define BIDE__ASYNC_1(f, T1) \
-    BIDE__ASYNC_DEFINE(f, __typeof__(T1) a1;, \
-        (__typeof__(T1) a1), (a1), (a->a1))
+    BIDE__ASYNC_DEFINE(f, __typeof__(T1) bide__a1;, \
+        (__typeof__(T1) bide__a1), (bide__a1), (bide__a->bide__a1))
 #define BIDE__ASYNC_2(f, T1, T2) \
-    BIDE__ASYNC_DEFINE(f, __typeof__(T1) a1; __typeof__(T2) a2;, \
-        (__typeof__(T1) a1, __typeof__(T2) a2), (a1, a2), (a->a1, a->a2))
+    BIDE__ASYNC_DEFINE(f, __typeof__(T1) bide__a1; __typeof__(T2) bide__a2;, \
+        (__typeof__(T1) bide__a1, __typeof__(T2) bide__a2), (bide__a1, bide__a2), (bide__a->bide__a1, bide__a->bide__a2))
 #define BIDE__ASYNC_3(f, T1, T2, T3) \
-    BIDE__ASYNC_DEFINE(f, __typeof__(T1) a1; __typeof__(T2) a2; __typeof__(T3) a3;, \
-        (__typeof__(T1) a1, __typeof__(T2) a2, __typeof__(T3) a3), (a1, a2, a3), (a->a1, a->a2, a->a3))
+    BIDE__ASYNC_DEFINE(f, __typeof__(T1) bide__a1; __typeof__(T2) bide__a2; __typeof__(T3) bide__a3;, \
+        (__typeof__(T1) bide__a1, __typeof__(T2) bide__a2, __typeof__(T3) bide__a3), (bide__a1, bide__a2, bide__a3), (bide__a->bide__a1, bide__a->bide__a2, bide__a->bide__a3))
 #define BIDE__ASYNC_4(f, T1, T2, T3, T4) \
-    BIDE__ASYNC_DEFINE(f, __typeof__(T1) a1; __typeof__(T2) a2; __typeof__(T3) a3; __typeof__(T4) a4;, \
-        (__typeof__(T1) a1, __typeof__(T2) a2, __typeof__(T3) a3, __typeof__(T4) a4), (a1, a2, a3, a4), (a->a1, a->a2, a->a3, a->a4))
+    BIDE__ASYNC_DEFINE(f, __typeof__(T1) bide__a1; __typeof__(T2) bide__a2; __typeof__(T3) bide__a3; __typeof__(T4) bide__a4;, \
+        (__typeof__(T1) bide__a1, __typeof__(T2) bide__a2, __typeof__(T3) bide__a3, __typeof__(T4) bide__a4), (bide__a1, bide__a2, bide__a3, bide__a4), (bide__a->bide__a1, bide__a->bide__a2, bide__a->bide__a3, bide__a->bide__a4))
 #define BIDE__ASYNC_5(f, T1, T2, T3, T4, T5) \
-    BIDE__ASYNC_DEFINE(f, __typeof__(T1) a1; __typeof__(T2) a2; __typeof__(T3) a3; __typeof__(T4) a4; __typeof__(T5) a5;, \
-        (__typeof__(T1) a1, __typeof__(T2) a2, __typeof__(T3) a3, __typeof__(T4) a4, __typeof__(T5) a5), (a1, a2, a3, a4, a5), (a->a1, a->a2, a->a3, a->a4, a->a5))
+    BIDE__ASYNC_DEFINE(f, __typeof__(T1) bide__a1; __typeof__(T2) bide__a2; __typeof__(T3) bide__a3; __typeof__(T4) bide__a4; __typeof__(T5) bide__a5;, \
+        (__typeof__(T1) bide__a1, __typeof__(T2) bide__a2, __typeof__(T3) bide__a3, __typeof__(T4) bide__a4, __typeof__(T5) bide__a5), (bide__a1, bide__a2, bide__a3, bide__a4, bide__a5), (bide__a->bide__a1, bide__a->bide__a2, bide__a->bide__a3, bide__a->bide__a4, bide__a->bide__a5))
 #define BIDE__ASYNC_6(f, T1, T2, T3, T4, T5, T6) \
-    BIDE__ASYNC_DEFINE(f, __typeof__(T1) a1; __typeof__(T2) a2; __typeof__(T3) a3; __typeof__(T4) a4; __typeof__(T5) a5; __typeof__(T6) a6;, \
-        (__typeof__(T1) a1, __typeof__(T2) a2, __typeof__(T3) a3, __typeof__(T4) a4, __typeof__(T5) a5, __typeof__(T6) a6), (a1, a2, a3, a4, a5, a6), (a->a1, a->a2, a->a3, a->a4, a->a5, a->a6))
+    BIDE__ASYNC_DEFINE(f, __typeof__(T1) bide__a1; __typeof__(T2) bide__a2; __typeof__(T3) bide__a3; __typeof__(T4) bide__a4; __typeof__(T5) bide__a5; __typeof__(T6) bide__a6;, \
+        (__typeof__(T1) bide__a1, __typeof__(T2) bide__a2, __typeof__(T3) bide__a3, __typeof__(T4) bide__a4, __typeof__(T5) bide__a5, __typeof__(T6) bide__a6), (bide__a1, bide__a2, bide__a3, bide__a4, bide__a5, bide__a6), (bide__a->bide__a1, bide__a->bide__a2, bide__a->bide__a3, bide__a->bide__a4, bide__a->bide__a5, bide__a->bide__a6))
 #define BIDE__ASYNC_7(f, T1, T2, T3, T4, T5, T6, T7) \
-    BIDE__ASYNC_DEFINE(f, __typeof__(T1) a1; __typeof__(T2) a2; __typeof__(T3) a3; __typeof__(T4) a4; __typeof__(T5) a5; __typeof__(T6) a6; __typeof__(T7) a7;, \
-        (__typeof__(T1) a1, __typeof__(T2) a2, __typeof__(T3) a3, __typeof__(T4) a4, __typeof__(T5) a5, __typeof__(T6) a6, __typeof__(T7) a7), (a1, a2, a3, a4, a5, a6, a7), (a->a1, a->a2, a->a3, a->a4, a->a5, a->a6, a->a7))
+    BIDE__ASYNC_DEFINE(f, __typeof__(T1) bide__a1; __typeof__(T2) bide__a2; __typeof__(T3) bide__a3; __typeof__(T4) bide__a4; __typeof__(T5) bide__a5; __typeof__(T6) bide__a6; __typeof__(T7) bide__a7;, \
+        (__typeof__(T1) bide__a1, __typeof__(T2) bide__a2, __typeof__(T3) bide__a3, __typeof__(T4) bide__a4, __typeof__(T5) bide__a5, __typeof__(T6) bide__a6, __typeof__(T7) bide__a7), (bide__a1, bide__a2, bide__a3, bide__a4, bide__a5, bide__a6, bide__a7), (bide__a->bide__a1, bide__a->bide__a2, bide__a->bide__a3, bide__a->bide__a4, bide__a->bide__a5, bide__a->bide__a6, bide__a->bide__a7))
 #define BIDE__ASYNC_8(f, T1, T2, T3, T4, T5, T6, T7, T8) \
-    BIDE__ASYNC_DEFINE(f, __typeof__(T1) a1; __typeof__(T2) a2; __typeof__(T3) a3; __typeof__(T4) a4; __typeof__(T5) a5; __typeof__(T6) a6; __typeof__(T7) a7; __typeof__(T8) a8;, \
-        (__typeof__(T1) a1, __typeof__(T2) a2, __typeof__(T3) a3, __typeof__(T4) a4, __typeof__(T5) a5, __typeof__(T6) a6, __typeof__(T7) a7, __typeof__(T8) a8), (a1, a2, a3, a4, a5, a6, a7, a8), (a->a1, a->a2, a->a3, a->a4, a->a5, a->a6, a->a7, a->a8))
+    BIDE__ASYNC_DEFINE(f, __typeof__(T1) bide__a1; __typeof__(T2) bide__a2; __typeof__(T3) bide__a3; __typeof__(T4) bide__a4; __typeof__(T5) bide__a5; __typeof__(T6) bide__a6; __typeof__(T7) bide__a7; __typeof__(T8) bide__a8;, \
+        (__typeof__(T1) bide__a1, __typeof__(T2) bide__a2, __typeof__(T3) bide__a3, __typeof__(T4) bide__a4, __typeof__(T5) bide__a5, __typeof__(T6) bide__a6, __typeof__(T7) bide__a7, __typeof__(T8) bide__a8), (bide__a1, bide__a2, bide__a3, bide__a4, bide__a5, bide__a6, bide__a7, bide__a8), (bide__a->bide__a1, bide__a->bide__a2, bide__a->bide__a3, bide__a->bide__a4, bide__a->bide__a5, bide__a->bide__a6, bide__a->bide__a7, bide__a->bide__a8))
 #define BIDE__ASYNC_9(f, T1, T2, T3, T4, T5, T6, T7, T8, T9) \
-    BIDE__ASYNC_DEFINE(f, __typeof__(T1) a1; __typeof__(T2) a2; __typeof__(T3) a3; __typeof__(T4) a4; __typeof__(T5) a5; __typeof__(T6) a6; __typeof__(T7) a7; __typeof__(T8) a8; __typeof__(T9) a9;, \
-        (__typeof__(T1) a1, __typeof__(T2) a2, __typeof__(T3) a3, __typeof__(T4) a4, __typeof__(T5) a5, __typeof__(T6) a6, __typeof__(T7) a7, __typeof__(T8) a8, __typeof__(T9) a9), (a1, a2, a3, a4, a5, a6, a7, a8, a9), (a->a1, a->a2, a->a3, a->a4, a->a5, a->a6, a->a7, a->a8, a->a9))
+    BIDE__ASYNC_DEFINE(f, __typeof__(T1) bide__a1; __typeof__(T2) bide__a2; __typeof__(T3) bide__a3; __typeof__(T4) bide__a4; __typeof__(T5) bide__a5; __typeof__(T6) bide__a6; __typeof__(T7) bide__a7; __typeof__(T8) bide__a8; __typeof__(T9) bide__a9;, \
+        (__typeof__(T1) bide__a1, __typeof__(T2) bide__a2, __typeof__(T3) bide__a3, __typeof__(T4) bide__a4, __typeof__(T5) bide__a5, __typeof__(T6) bide__a6, __typeof__(T7) bide__a7, __typeof__(T8) bide__a8, __typeof__(T9) bide__a9), (bide__a1, bide__a2, bide__a3, bide__a4, bide__a5, bide__a6, bide__a7, bide__a8, bide__a9), (bide__a->bide__a1, bide__a->bide__a2, bide__a->bide__a3, bide__a->bide__a4, bide__a->bide__a5, bide__a->bide__a6, bide__a->bide__a7, bide__a->bide__a8, bide__a->bide__a9))
 #define BIDE__ASYNC_10(f, T1, T2, T3, T4, T5, T6, T7, T8, T9, T10) \
-    BIDE__ASYNC_DEFINE(f, __typeof__(T1) a1; __typeof__(T2) a2; __typeof__(T3) a3; __typeof__(T4) a4; __typeof__(T5) a5; __typeof__(T6) a6; __typeof__(T7) a7; __typeof__(T8) a8; __typeof__(T9) a9; __typeof__(T10) a10;, \
-        (__typeof__(T1) a1, __typeof__(T2) a2, __typeof__(T3) a3, __typeof__(T4) a4, __typeof__(T5) a5, __typeof__(T6) a6, __typeof__(T7) a7, __typeof__(T8) a8, __typeof__(T9) a9, __typeof__(T10) a10), (a1, a2, a3, a4, a5, a6, a7, a8, a9, a10), (a->a1, a->a2, a->a3, a->a4, a->a5, a->a6, a->a7, a->a8, a->a9, a->a10))
+    BIDE__ASYNC_DEFINE(f, __typeof__(T1) bide__a1; __typeof__(T2) bide__a2; __typeof__(T3) bide__a3; __typeof__(T4) bide__a4; __typeof__(T5) bide__a5; __typeof__(T6) bide__a6; __typeof__(T7) bide__a7; __typeof__(T8) bide__a8; __typeof__(T9) bide__a9; __typeof__(T10) bide__a10;, \
+        (__typeof__(T1) bide__a1, __typeof__(T2) bide__a2, __typeof__(T3) bide__a3, __typeof__(T4) bide__a4, __typeof__(T5) bide__a5, __typeof__(T6) bide__a6, __typeof__(T7) bide__a7, __typeof__(T8) bide__a8, __typeof__(T9) bide__a9, __typeof__(T10) bide__a10), (bide__a1, bide__a2, bide__a3, bide__a4, bide__a5, bide__a6, bide__a7, bide__a8, bide__a9, bide__a10), (bide__a->bide__a1, bide__a->bide__a2, bide__a->bide__a3, bide__a->bide__a4, bide__a->bide__a5, bide__a->bide__a6, bide__a->bide__a7, bide__a->bide__a8, bide__a->bide__a9, bide__a->bide__a10))
 #define BIDE__ASYNC_11(f, T1, T2, T3, T4, T5, T6, T7, T8, T9, T10, T11) \
-    BIDE__ASYNC_DEFINE(f, __typeof__(T1) a1; __typeof__(T2) a2; __typeof__(T3) a3; __typeof__(T4) a4; __typeof__(T5) a5; __typeof__(T6) a6; __typeof__(T7) a7; __typeof__(T8) a8; __typeof__(T9) a9; __typeof__(T10) a10; __typeof__(T11) a11;, \
-        (__typeof__(T1) a1, __typeof__(T2) a2, __typeof__(T3) a3, __typeof__(T4) a4, __typeof__(T5) a5, __typeof__(T6) a6, __typeof__(T7) a7, __typeof__(T8) a8, __typeof__(T9) a9, __typeof__(T10) a10, __typeof__(T11) a11), (a1, a2, a3, a4, a5, a6, a7, a8, a9, a10, a11), (a->a1, a->a2, a->a3, a->a4, a->a5, a->a6, a->a7, a->a8, a->a9, a->a10, a->a11))
+    BIDE__ASYNC_DEFINE(f, __typeof__(T1) bide__a1; __typeof__(T2) bide__a2; __typeof__(T3) bide__a3; __typeof__(T4) bide__a4; __typeof__(T5) bide__a5; __typeof__(T6) bide__a6; __typeof__(T7) bide__a7; __typeof__(T8) bide__a8; __typeof__(T9) bide__a9; __typeof__(T10) bide__a10; __typeof__(T11) bide__a11;, \
+        (__typeof__(T1) bide__a1, __typeof__(T2) bide__a2, __typeof__(T3) bide__a3, __typeof__(T4) bide__a4, __typeof__(T5) bide__a5, __typeof__(T6) bide__a6, __typeof__(T7) bide__a7, __typeof__(T8) bide__a8, __typeof__(T9) bide__a9, __typeof__(T10) bide__a10, __typeof__(T11) bide__a11), (bide__a1, bide__a2, bide__a3, bide__a4, bide__a5, bide__a6, bide__a7, bide__a8, bide__a9, bide__a10, bide__a11), (bide__a->bide__a1, bide__a->bide__a2, bide__a->bide__a3, bide__a->bide__a4, bide__a->bide__a5, bide__a->bide__a6, bide__a->bide__a7, bide__a->bide__a8, bide__a->bide__a9, bide__a->bide__a10, bide__a->bide__a11))
 #define BIDE__ASYNC_12(f, T1, T2, T3, T4, T5, T6, T7, T8, T9, T10, T11, T12) \
-    BIDE__ASYNC_DEFINE(f, __typeof__(T1) a1; __typeof__(T2) a2; __typeof__(T3) a3; __typeof__(T4) a4; __typeof__(T5) a5; __typeof__(T6) a6; __typeof__(T7) a7; __typeof__(T8) a8; __typeof__(T9) a9; __typeof__(T10) a10; __typeof__(T11) a11; __typeof__(T12) a12;, \
-        (__typeof__(T1) a1, __typeof__(T2) a2, __typeof__(T3) a3, __typeof__(T4) a4, __typeof__(T5) a5, __typeof__(T6) a6, __typeof__(T7) a7, __typeof__(T8) a8, __typeof__(T9) a9, __typeof__(T10) a10, __typeof__(T11) a11, __typeof__(T12) a12), (a1, a2, a3, a4, a5, a6, a7, a8, a9, a10, a11, a12), (a->a1, a->a2, a->a3, a->a4, a->a5, a->a6, a->a7, a->a8, a->a9, a->a10, a->a11, a->a12))
+    BIDE__ASYNC_DEFINE(f, __typeof__(T1) bide__a1; __typeof__(T2) bide__a2; __typeof__(T3) bide__a3; __typeof__(T4) bide__a4; __typeof__(T5) bide__a5; __typeof__(T6) bide__a6; __typeof__(T7) bide__a7; __typeof__(T8) bide__a8; __typeof__(T9) bide__a9; __typeof__(T10) bide__a10; __typeof__(T11) bide__a11; __typeof__(T12) bide__a12;, \
+        (__typeof__(T1) bide__a1, __typeof__(T2) bide__a2, __typeof__(T3) bide__a3, __typeof__(T4) bide__a4, __typeof__(T5) bide__a5, __typeof__(T6) bide__a6, __typeof__(T7) bide__a7, __typeof__(T8) bide__a8, __typeof__(T9) bide__a9, __typeof__(T10) bide__a10, __typeof__(T11) bide__a11, __typeof__(T12) bide__a12), (bide__a1, bide__a2, bide__a3, bide__a4, bide__a5, bide__a6, bide__a7, bide__a8, bide__a9, bide__a10, bide__a11, bide__a12), (bide__a->bide__a1, bide__a->bide__a2, bide__a->bide__a3, bide__a->bide__a4, bide__a->bide__a5, bide__a->bide__a6, bide__a->bide__a7, bide__a->bide__a8, bide__a->bide__a9, bide__a->bide__a10, bide__a->bide__a11, bide__a->bide__a12))
 
 #endif

@@ -132,7 +132,7 @@ typedef struct bide_http_request_options {
  * fails, closes its connection.
  *
  * Errors, each with a message that begins with method and URL and names the phase ("GET http://127.0.0.1:1/: connect
- * to 127.0.0.1:1: 127.0.0.1:1: Connection refused"): BIDE_EURL (malformed, or https, which needs libbide-tls);
+ * to 127.0.0.1:1: Connection refused"): BIDE_EURL (malformed, or https, which needs libbide-tls);
  * BIDE_ERESOLVE and -ECONNREFUSED and the like (connect); -ETIMEDOUT (connect_timeout); BIDE_EOF (the connection
  * ended before the answer); -ECONNRESET; BIDE_EPROTOCOL (the answer is not valid HTTP); BIDE_ELIMIT (a limit of the
  * client's options); -EINVAL (method or header); -ENOMEM; -ECANCELED.

@@ -77,9 +77,9 @@ enum { BIDE__QUEUE_FIFO = 1, BIDE__QUEUE_LIFO, BIDE__QUEUE_PRIORITY };
  * BIDE_PRIORITY_QUEUE) it has no limit; bide_queue_init gives it one. It grows as needed, so a put can also fail with -ENOMEM, and
  * it must be ended with bide_queue_finish.
  */
-#define bide_queue_of(T) BIDE__QUEUE_OUTSIDE(BIDE__QUEUE_FIFO, BIDE__PLAIN_ITEM(T))
-#define bide_lifo_queue_of(T) BIDE__QUEUE_OUTSIDE(BIDE__QUEUE_LIFO, BIDE__PLAIN_ITEM(T))
-#define bide_priority_queue_of(T) BIDE__QUEUE_OUTSIDE(BIDE__QUEUE_PRIORITY, BIDE__ORDERED_ITEM(T))
+#define bide_queue_of(T) BIDE__QUEUE_OUTSIDE(BIDE__QUEUE_FIFO, T, BIDE__PLAIN_ITEM(T))
+#define bide_lifo_queue_of(T) BIDE__QUEUE_OUTSIDE(BIDE__QUEUE_LIFO, T, BIDE__PLAIN_ITEM(T))
+#define bide_priority_queue_of(T) BIDE__QUEUE_OUTSIDE(BIDE__QUEUE_PRIORITY, T, BIDE__ORDERED_ITEM(T))
 
 #define BIDE__PLAIN_ITEM(T)  \
     struct {                 \
@@ -97,11 +97,12 @@ enum { BIDE__QUEUE_FIFO = 1, BIDE__QUEUE_LIFO, BIDE__QUEUE_PRIORITY };
         item items[capacity];                                                            \
         _Static_assert((capacity) > 0, "the capacity of a bide_queue must be positive"); \
     }
-#define BIDE__QUEUE_OUTSIDE(kind_, item) \
+#define BIDE__QUEUE_OUTSIDE(kind_, T, item) \
     struct {                             \
         struct bide__queue queue;        \
         __extension__ char kind[0][kind_]; \
         __extension__ item items[0];     \
+        _Static_assert(_Alignof(__typeof__(T)) <= _Alignof(max_align_t), "items on the heap cannot be aligned more than malloc does"); \
     }
 
 /*

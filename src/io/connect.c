@@ -44,6 +44,17 @@ static void add_reason(char *reasons, const union bide__address *address, int64_
     snprintf(reasons + length, REASONS_BYTES - length, "%s%s: %s", length ? "; " : "", text, strerror((int)-err));
 }
 
+/* One message; an address that was given as such is not said twice. */
+static int explain(int err, const char *host, int port, const char *reasons)
+{
+    char target[BIDE__ADDRESS_TEXT];
+    int length = snprintf(target, sizeof target, "%s:%d: ", host, port);
+
+    if (length > 0 && (size_t)length < sizeof target && !strncmp(reasons, target, (size_t)length) && !strchr(reasons, ';'))
+        reasons += length;
+    return bide_fail(err, "connect to %s:%d: %s", host, port, reasons);
+}
+
 static int try_all(const struct bide__addresses *addresses, const char *host, int port, bide_stream **ret_stream)
 {
     struct bide_loop *loop = bide__loop;
@@ -60,7 +71,7 @@ static int try_all(const struct bide__addresses *addresses, const char *host, in
         add_reason(reasons, &addresses->list[i], err);
     }
     if (descriptor < 0)
-        return bide_fail((int)err, "connect to %s:%d: %s", host, port, reasons);
+        return explain((int)err, host, port, reasons);
     struct bide_stream *stream = bide__stream_new(loop, descriptor);
     if (!stream) {
         loop->backend->forget(loop, descriptor);

@@ -86,11 +86,25 @@ static inline void prefetch_stack(const struct bide_loop *loop, uint32_t index)
     }
 }
 
+/* Looks at the time: true when the last poll is long ago, and then again at every turn until there was one. Where the turns are long the time is looked at after each. */
+static __attribute__((noinline)) bool time_says_poll(struct bide_loop *loop)
+{
+    uint64_t now = bide__tick();
+
+    loop->turns_to_tick = now - loop->ticked_at > loop->poll_interval / 8 ? 0 : TURNS_PER_TICK - 1;
+    loop->ticked_at = now;
+    if (now - loop->polled_at <= loop->poll_interval)
+        return false;
+    loop->turns_to_tick = 0;
+    return true;
+}
+
 /* True when the loop must look at what is outside before the next turn. The time is looked at only every few turns: reading it costs as much as a step. */
 static inline bool poll_is_due(struct bide_loop *loop)
 {
-    return ((++loop->turns % TURNS_PER_TICK) == 0 && bide__tick() - loop->polled_at > loop->poll_interval) || atomic_load_explicit(&loop->remote, memory_order_relaxed) ||
-           atomic_load_explicit(&loop->signal_pending, memory_order_relaxed);
+    if (loop->turns_to_tick-- == 0 && time_says_poll(loop))
+        return true;
+    return atomic_load_explicit(&loop->remote, memory_order_relaxed) || atomic_load_explicit(&loop->signal_pending, memory_order_relaxed);
 }
 
 /* Puts what stands in the queue into a random order (Fisher and Yates; the generator is Marsaglia's xorshift). */

@@ -58,7 +58,8 @@ struct bide_loop {
 
     struct bide__coroutine *current; /* whose code runs; NULL: the loop's own, or a callback's */
     struct bide__context context;    /* the loop's own flow while a task runs */
-    unsigned turns;
+    unsigned turns_to_tick;          /* until the time is looked at */
+    uint64_t ticked_at;              /* tick of the last look */
     uint64_t polled_at;              /* tick of the last poll */
     uint64_t poll_interval;          /* ticks after which a poll is due although tasks are ready */
     unsigned budget;                 /* operations that may still be done without waiting in this step */

@@ -1,8 +1,8 @@
 /*
  * The server: options, the listening loop, the orderly end.
  *
- *     group "guard"             a task that does nothing but wait: when the server is cancelled it is the first to know,
- *       bide_serve_listener     and closes what is idle, while the requests that run have the grace of this call's shield
+ *     group "guard"             a task that only waits: when the server is cancelled it is the first to know, and
+ *       bide_serve_listener     closes what is idle, while the requests that run have the grace of this call
  *
  * Accepting, the limit of connections and the grace belong to bide_serve_listener. What all replies share, the Date
  * and Server lines, is made once a second. Must never happen: a connection that outlives this frame, on which its

@@ -71,9 +71,14 @@ void bide__fault_go_on(void)
     atomic_fetch_sub(&paused, 1);
 }
 
+bool bide__fault_is_armed(enum bide__fault kind)
+{
+    return atomic_load_explicit(&armed, memory_order_relaxed) == kind && !bide__quiet && !atomic_load_explicit(&paused, memory_order_relaxed);
+}
+
 bool bide__fault_now(enum bide__fault kind)
 {
-    if (atomic_load_explicit(&armed, memory_order_relaxed) != kind || bide__quiet || atomic_load_explicit(&paused, memory_order_relaxed))
+    if (!bide__fault_is_armed(kind))
         return false;
     unsigned before = atomic_load(&left);
     while (before && !atomic_compare_exchange_weak(&left, &before, before - 1))

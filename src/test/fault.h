@@ -29,6 +29,9 @@ void bide__fault_arm(enum bide__fault kind, unsigned n);
 /* No more. */
 void bide__fault_disarm(void);
 
+/* Whether opportunities for this kind are being counted, in this thread and now. */
+bool bide__fault_is_armed(enum bide__fault kind);
+
 /* Between pause and go on nothing is an opportunity. Nests. */
 void bide__fault_pause(void);
 void bide__fault_go_on(void);

@@ -158,6 +158,11 @@ bool bide__sanitized(void)
     return __asan_init || __tsan_init;
 }
 
+bool bide__thread_sanitized(void)
+{
+    return __tsan_init;
+}
+
 bool bide__valgrind(void)
 {
     const char *preload = getenv("LD_PRELOAD");

@@ -51,6 +51,9 @@ _Noreturn void bide__end_process(enum bide__outcome outcome);
 /* True when a debugger traces this process. */
 bool bide__debugged(void);
 
+/* True when Thread Sanitizer does, which has a thread of its own. */
+bool bide__thread_sanitized(void);
+
 /* True when a sanitizer (Valgrind) looks after the memory. */
 bool bide__sanitized(void);
 bool bide__valgrind(void);

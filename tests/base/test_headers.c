@@ -49,8 +49,8 @@ static bool compiles(const char *compiler, const char *flags, const char *code, 
     check(file >= 0);
     check_eq(write(file, code, strlen(code)), (ssize_t)strlen(code));
     close(file);
-    snprintf(command, sizeof command, "%s %s -I'%s/include' -O1 -c -o /dev/null %s %s", compiler, flags, source_dir(), path,
-             expected ? "" : "2>/dev/null");
+    snprintf(command, sizeof command, "%s %s -I'%s/include' -O1 -c -o /dev/null %s %s", compiler, flags, source_dir(),
+             path, expected ? "" : "2>/dev/null");
     bool taken = run(command) == 0;
     unlink(path);
     return taken;
@@ -58,7 +58,8 @@ static bool compiles(const char *compiler, const char *flags, const char *code, 
 
 #define STRICT "-Wall -Wextra -Wpedantic -Wshadow -Werror "
 
-static const char *const dialects[] = { "-std=c11 " STRICT, "-std=gnu11 " STRICT, "-std=gnu17 " STRICT, "-std=c2x " STRICT };
+static const char *const dialects[] = { "-std=c11 " STRICT, "-std=gnu11 " STRICT, "-std=gnu17 " STRICT,
+                                        "-std=c2x " STRICT };
 
 static const char every_macro[] =
     "#include <bide.h>\n"
@@ -145,7 +146,8 @@ static void check_each_alone(const char *compiler)
             continue;
         headers++;
         /* twice, and with something after it: a file may not be empty */
-        snprintf(code, sizeof code, "#include <bide/%s>\n#include <bide/%s>\nint after;\n", entry->d_name, entry->d_name);
+        snprintf(code, sizeof code, "#include <bide/%s>\n#include <bide/%s>\nint after;\n", entry->d_name,
+                 entry->d_name);
         printf("# %s\n", entry->d_name);
         check(compiles(compiler, "-std=c11 " STRICT, code, true));
     }
@@ -168,16 +170,18 @@ unit_test(every_header_alone_clang)
 unit_test(functions_can_be_called_from_cplusplus)
 {
     need("g++");
-    const char *code = "#include <bide/coro.h>\n#include <bide/task.h>\n#include <bide/thread.h>\n#include <bide/loop.h>\n"
-                       "double now() { return bide_time(); }\nint nap() { return bide_sleep(1); }\n"
-                       "int message(char *out) { out[0] = bide_strerror(-1)[0]; return bide_fail(-1, \"%d\", 5); }\n";
+    const char *code =
+        "#include <bide/coro.h>\n#include <bide/task.h>\n#include <bide/thread.h>\n#include <bide/loop.h>\n"
+        "double now() { return bide_time(); }\nint nap() { return bide_sleep(1); }\n"
+        "int message(char *out) { out[0] = bide_strerror(-1)[0]; return bide_fail(-1, \"%d\", 5); }\n";
     char command[COMMAND], path[] = "/tmp/bide-headers-XXXXXX.cc";
     int file = mkstemps(path, 3);
 
     check(file >= 0);
     check_eq(write(file, code, strlen(code)), (ssize_t)strlen(code));
     close(file);
-    snprintf(command, sizeof command, "g++ -std=c++17 -Wall -Wextra -Werror -I'%s/include' -c -o /dev/null %s", source_dir(), path);
+    snprintf(command, sizeof command, "g++ -std=c++17 -Wall -Wextra -Werror -I'%s/include' -c -o /dev/null %s",
+             source_dir(), path);
     int result = run(command);
     unlink(path);
     check_eq(result, 0);
@@ -200,8 +204,8 @@ static const struct {
       BEGIN "bide_async(f, double, const char *);\nint g(void) { return bide_gather(bide_co(f, 1, \"x\", 2)); }\n" },
     { BEGIN "bide_async(f, double, const char *);\nint g(void) { return bide_gather(bide_co(f, 1, \"x\")); }\n",
       BEGIN "bide_async(f, double, const char *);\nint g(void) { return bide_gather(bide_co(f, \"x\", \"x\")); }\n" },
-    { BEGIN "bide_async(f, double, const char *);\nint g(void) { return bide_gather(bide_co(f, 1, \"x\")); }\n",
-      BEGIN "bide_async(f, double, const char *);\nint g(struct point p) { return bide_gather(bide_co(f, p, \"x\")); }\n" },
+    { BEGIN "bide_async(f, double, const char *);\nint g(void) { return bide_gather(bide_co(f, 1, \"x\")); }\n", BEGIN
+      "bide_async(f, double, const char *);\nint g(struct point p) { return bide_gather(bide_co(f, p, \"x\")); }\n" },
     { BEGIN "bide_async(f, double, const char *);\nint g(void) { return bide_gather(bide_co(f, 1, \"x\")); }\n",
       BEGIN "bide_async(f, double, const char *);\nint g(void) { return bide_gather(bide_co(f)); }\n" },
     /* a bide_async line that does not fit the function */

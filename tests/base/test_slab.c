@@ -39,8 +39,8 @@ unit_test(slab_gives_the_last_one_back_first)
     bide__slab_give(&slab, b);
     check_eq(bide__slab_take(&slab), b);
     check_eq(bide__slab_take(&slab), a);
-    bide__slab_free(&slab); /* with blocks that are still taken */
-    bide__slab_free(&slab); /* empty: nothing */
+    bide__slab_free(&slab);                /* with blocks that are still taken */
+    bide__slab_free(&slab);                /* empty: nothing */
     check(bide__slab_take(&slab) != NULL); /* and it can be used again */
     bide__slab_free(&slab);
     return 0;
@@ -64,7 +64,8 @@ unit_test(clock_seconds_as_nanoseconds)
     check_eq(bide__nanoseconds(1), BIDE__SECOND);
     check_eq(bide__nanoseconds(0.001), BIDE__MILLISECOND);
     check_eq(bide__nanoseconds(1e-9), 1);
-    check_eq(bide__nanoseconds(1.6e-9), 2); /* to the nearest, so that a time goes through a double and comes back the same */
+    check_eq(bide__nanoseconds(1.6e-9),
+             2); /* to the nearest, so that a time goes through a double and comes back the same */
     check_eq(bide__nanoseconds(-1.6e-9), -2);
     check_eq(bide__nanoseconds(1e-12), 0);
     check_eq(bide__nanoseconds((double)INT64_C(123456789012345) * 1e-9), INT64_C(123456789012345));

@@ -425,20 +425,23 @@ bide_test(a_timeout_around_a_request_closes_its_connection)
 {
     int err;
 
-    with_peer(peer, err, { .text = NULL }, { .text = HELLO })
+    with_peer(peer, err, { .text = NULL })
     {
         bide_auto(http_client) *client = NULL;
         bide_http_response *response = NULL;
         int timed_out;
 
         check_eq(bide_http_client_open(NULL, &client), 0);
-        bide_timeout (0.05, timed_out) {
-            timed_out = bide_http_get(client, peer.url, &response);
+        for (int i = 0; i < 2; i++) {
+            bide_timeout (0.05, timed_out) {
+                timed_out = bide_http_get(client, peer.url, &response);
+            }
+            check_error(timed_out, ETIMEDOUT);
+            check(response == NULL);
         }
-        check_error(timed_out, ETIMEDOUT);
-        check(response == NULL);
-        check_fetch(client, peer.url, 200, "hello");
-        check_eq(peer.connections, 2);
+        while (peer.open)
+            check_eq(turn(), 0);
+        check(peer.connections <= 2); /* on a slow machine the time may be over before the peer has seen anything */
     }
     check_eq(err, 0);
     return 0;

@@ -97,8 +97,8 @@ static void *next(const char *name)
     return dlsym(RTLD_NEXT, name);
 }
 
-__attribute__((visibility("default"))) int getaddrinfo(const char *host, const char *service, const struct addrinfo *hints,
-                                                       struct addrinfo **ret_list)
+__attribute__((visibility("default"))) int getaddrinfo(const char *host, const char *service,
+                                                       const struct addrinfo *hints, struct addrinfo **ret_list)
 {
     static const char *const two[] = { "127.0.0.2", "127.0.0.1", NULL }, *const six[] = { "::1", "127.0.0.1", NULL },
                              *const one[] = { "127.0.0.1", NULL }, *const none[] = { "unix", NULL };

@@ -78,10 +78,8 @@ static int session(void)
     int err;
 
     bide(bide_listen("127.0.0.1", 0, &listener));
-    bide_timeout(HANG * check_slowness(), err)
-    {
-        bide_task_group(group, err)
-        {
+    bide_timeout (HANG *check_slowness(), err) {
+        bide_task_group (group, err) {
             bide_start(group, bide_co(serve_one, listener));
             bide_start(group, bide_co(client_side, bide_listener_port(listener)));
         }

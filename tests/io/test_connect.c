@@ -72,7 +72,9 @@ bide_test(connect_tries_all_addresses_and_names_them_all)
     char expected[128];
 
     check_error(bide_open_connection("two.test", port, &stream), ECONNREFUSED);
-    snprintf(expected, sizeof expected, "connect to two.test:%d: 127.0.0.2:%d: Connection refused; 127.0.0.1:%d: Connection refused", port, port, port);
+    snprintf(expected, sizeof expected,
+             "connect to two.test:%d: 127.0.0.2:%d: Connection refused; 127.0.0.1:%d: Connection refused", port, port,
+             port);
     check_str(bide_strerror(-ECONNREFUSED), expected);
     return 0;
 }
@@ -150,7 +152,8 @@ bide_test(connect_that_is_not_answered_times_out)
     int before = count_descriptors(), err;
     bide_stream *stream = NULL;
 
-    bide_timeout(0.05, err) err = bide_open_connection("127.0.0.1", full.port, &stream);
+    bide_timeout (0.05, err)
+        err = bide_open_connection("127.0.0.1", full.port, &stream);
     check_eq(err, -ETIMEDOUT);
     check_message(err, "timed out after 0.05 s");
     check_eq((void *)stream, NULL);
@@ -263,7 +266,8 @@ bide_test(connect_in_a_cancelled_scope_does_nothing)
     int port, listener = plain_listener(1, &port), before = count_descriptors(), err;
     bide_stream *stream = NULL;
 
-    bide_timeout(0, err) err = bide_open_connection("127.0.0.1", port, &stream);
+    bide_timeout (0, err)
+        err = bide_open_connection("127.0.0.1", port, &stream);
     check_eq(err, -ETIMEDOUT);
     check_eq(count_descriptors(), before);
     check(fcntl(listener, F_SETFL, O_NONBLOCK) == 0);

@@ -211,7 +211,8 @@ bide_test(accept_in_a_cancelled_scope_takes_nothing)
 
     check_eq(bide_listen("127.0.0.1", 0, &listener), 0);
     int plain = plain_connect(bide_listener_port(listener));
-    bide_timeout(0, err) err = bide_accept(listener, &stream);
+    bide_timeout (0, err)
+        err = bide_accept(listener, &stream);
     check_eq(err, -ETIMEDOUT);
     check_eq((void *)stream, NULL);
     check_eq(bide_accept(listener, &stream), 0);
@@ -228,8 +229,7 @@ bide_test(a_second_accept_is_refused_and_the_first_undisturbed)
     int accepted = 0, err;
 
     check_eq(bide_listen("127.0.0.1", 0, &listener), 0);
-    bide_task_group(group, err)
-    {
+    bide_task_group (group, err) {
         bide_start(group, bide_co(accept_until_cancelled, listener, &accepted));
         steps(4);
         check_error(bide_accept(listener, &stream), EBUSY);
@@ -272,6 +272,8 @@ bide_test(accept_without_descriptors_leaves_the_connection_queued)
     struct rlimit limit, low;
     char byte;
 
+    if (under_valgrind())
+        skip("Valgrind accepts a connection that it has no descriptor for, and closes it");
     check_eq(bide_listen("127.0.0.1", 0, &listener), 0);
     int plain = plain_connect(bide_listener_port(listener)), first = dup(plain);
     check(first >= 0);

@@ -66,8 +66,11 @@ bide_test(resolve_keeps_the_order_of_the_resolver)
 
 bide_test(resolve_numeric_addresses_without_the_resolver)
 {
-    static const char *const hosts[][2] = { { "127.0.0.1", "127.0.0.1:7" }, { "255.255.255.255", "255.255.255.255:7" }, { "::1", "[::1]:7" },
-                                            { "::ffff:1.2.3.4", "[::ffff:1.2.3.4]:7" }, { "fe80::1", "[fe80::1]:7" } };
+    static const char *const hosts[][2] = { { "127.0.0.1", "127.0.0.1:7" },
+                                            { "255.255.255.255", "255.255.255.255:7" },
+                                            { "::1", "[::1]:7" },
+                                            { "::ffff:1.2.3.4", "[::ffff:1.2.3.4]:7" },
+                                            { "fe80::1", "[fe80::1]:7" } };
     int calls = resolver_calls();
 
     for (size_t i = 0; i < sizeof hosts / sizeof hosts[0]; i++) {
@@ -117,8 +120,7 @@ bide_test(resolve_two_names_at_once)
     struct bide__addresses *slow = NULL, *fast = NULL;
     int err;
 
-    bide_task_group(group, err)
-    {
+    bide_task_group (group, err) {
         bide_start(group, bide_co(resolve, "slow.test", 1, &slow));
         while (!resolver_waiting())
             step(1);
@@ -139,8 +141,7 @@ bide_test(resolve_more_names_than_threads)
     static int results[SLOW];
     int err;
 
-    bide_task_group(group, err)
-    {
+    bide_task_group (group, err) {
         for (size_t i = 0; i < SLOW; i++) {
             results[i] = 1;
             bide_start(group, bide_co(resolve_and_drop, "slow.test", &results[i]));
@@ -190,7 +191,8 @@ bide_test(a_lookup_times_out)
     struct bide__addresses *addresses = NULL;
     int err;
 
-    bide_timeout(0.02, err) err = bide__resolve("slow.test", 80, 0, &addresses);
+    bide_timeout (0.02, err)
+        err = bide__resolve("slow.test", 80, 0, &addresses);
     check_eq(err, -ETIMEDOUT);
     check_eq((void *)addresses, NULL);
     resolver_release();
@@ -217,12 +219,12 @@ static int resolve_beside_blocked_workers(void)
     int ends[2], err;
 
     check(pipe(ends) == 0);
-    bide_task_group(group, err)
-    {
+    bide_task_group (group, err) {
         for (int i = 0; i < 5; i++) /* one runs, the others are queued */
             bide_start(group, bide_co(block_worker_in_thread, ends[0]));
         steps(4);
-        bide_timeout(WAIT, err) err = bide__resolve("two.test", 80, 0, &addresses);
+        bide_timeout (WAIT, err)
+            err = bide__resolve("two.test", 80, 0, &addresses);
         check_eq(err, 0);
         check(write(ends[1], "12345", 5) == 5);
     }
@@ -245,13 +247,13 @@ static int run_beside_blocked_resolvers(void)
 
     check(pipe(ends) == 0);
     check(write(ends[1], "1", 1) == 1);
-    bide_task_group(group, err)
-    {
+    bide_task_group (group, err) {
         for (size_t i = 0; i < RESOLVERS; i++)
             bide_start(group, bide_co(resolve_and_drop, "slow.test", &results[i]));
         while (resolver_waiting() < RESOLVERS)
             step(1);
-        bide_timeout(WAIT, err) err = bide_to_thread(bide_co(block_worker, ends[0]));
+        bide_timeout (WAIT, err)
+            err = bide_to_thread(bide_co(block_worker, ends[0]));
         check_eq(err, 0);
         resolver_release();
     }

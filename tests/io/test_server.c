@@ -94,7 +94,9 @@ bide_test(serve_runs_a_handler_for_each_connection)
 
     for (int i = 0; i < 20; i++)
         check_eq(exchange(service.port, i), 0);
-    check_eq(bide_gather(bide_co(exchange, service.port, 1), bide_co(exchange, service.port, 2), bide_co(exchange, service.port, 3)), 0);
+    check_eq(bide_gather(bide_co(exchange, service.port, 1), bide_co(exchange, service.port, 2),
+                         bide_co(exchange, service.port, 3)),
+             0);
     wait_until(&service.ended, 23);
     check_eq(service.started, 23);
     check_eq(service.cancelled, 0);
@@ -196,7 +198,8 @@ bide_test(serve_grace_lets_handlers_finish)
     bide_cancel(task);
     steps(6);
     check(!bide_done(task));
-    check_error(bide_open_connection("127.0.0.1", service.port, &late), ECONNREFUSED); /* the listener is closed first */
+    check_error(bide_open_connection("127.0.0.1", service.port, &late),
+                ECONNREFUSED); /* the listener is closed first */
     put_text(plain, "x");
     check_error(bide_join(task), ECANCELED);
     check(bide_time() - began < WAIT / 2);
@@ -237,8 +240,7 @@ bide_test(serve_respects_connections_max_and_the_queue_goes_on)
     for (int i = 0; i < 4; i++)
         held[i] = plain_connect(service.port);
     wait_until(&service.started, 4);
-    bide_task_group(group, err)
-    {
+    bide_task_group (group, err) {
         for (int i = 0; i < CLIENTS; i++)
             bide_start(group, bide_co(exchange, service.port, i));
         steps(40);
@@ -329,6 +331,8 @@ bide_test(serve_without_descriptors_says_so_once_and_recovers)
     struct rlimit limit, low;
     char text[2048], byte;
 
+    if (under_valgrind())
+        skip("Valgrind accepts a connection that it has no descriptor for, and closes it");
     catch_stderr();
     prepare(&service, echo);
     int plain = plain_connect(service.port), first = dup(plain);
@@ -338,8 +342,9 @@ bide_test(serve_without_descriptors_says_so_once_and_recovers)
     low = limit;
     low.rlim_cur = (rlim_t)first; /* every number below is taken */
     check(setrlimit(RLIMIT_NOFILE, &low) == 0);
-    bide_task *task = bide_create_task(NULL, bide_co(serve, &service)); /* now: io_uring looks at the limit when it is asked to accept */
-    bide_sleep(1.3); /* two attempts */
+    bide_task *task = bide_create_task(
+        NULL, bide_co(serve, &service)); /* now: io_uring looks at the limit when it is asked to accept */
+    bide_sleep(1.3);                     /* two attempts */
     check_eq(service.started, 0);
     check(setrlimit(RLIMIT_NOFILE, &limit) == 0);
     wait_until(&service.started, 1);
@@ -390,8 +395,7 @@ static void many_exchanges(int port, int count)
     for (int i = 0; i < count; i += AT_ONCE) {
         int err;
 
-        bide_task_group(group, err)
-        {
+        bide_task_group (group, err) {
             for (int j = 0; j < AT_ONCE; j++)
                 bide_start(group, bide_co(exchange, port, i + j));
         }

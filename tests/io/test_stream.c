@@ -48,8 +48,7 @@ bide_test(read_waits_for_the_first_byte_only)
     char buffer[64];
     int err;
 
-    bide_task_group(group, err)
-    {
+    bide_task_group (group, err) {
         bide_start(group, bide_co(feed, c.peer, pieces));
         check_eq(bide_read(c.stream, buffer, sizeof buffer), 1);
         check_eq(buffer[0], 'a');
@@ -121,8 +120,7 @@ bide_test(read_exactly_waits_for_all_chunks)
     char buffer[64] = "";
     int err;
 
-    bide_task_group(group, err)
-    {
+    bide_task_group (group, err) {
         bide_start(group, bide_co(feed, c.peer, pieces));
         check_eq(bide_read_exactly(c.stream, buffer, 8), 0);
         check_str(buffer, "abcdefgh");
@@ -173,10 +171,8 @@ bide_test(read_exactly_is_not_bound_by_the_read_limit)
 
     check(data != NULL);
     bide_set_read_limit(ends.far, 1000);
-    bide_timeout(20 * check_slowness(), err)
-    {
-        bide_task_group(group, err)
-        {
+    bide_timeout (20 * check_slowness(), err) {
+        bide_task_group (group, err) {
             bide_start(group, bide_co(send_sequence, ends.near, SIZE));
             err = bide_read_exactly(ends.far, data, SIZE);
         }
@@ -197,8 +193,7 @@ bide_test(peek_leaves_the_bytes_and_consume_takes_them)
     const void *data;
     int err;
 
-    bide_task_group(group, err)
-    {
+    bide_task_group (group, err) {
         bide_start(group, bide_co(feed, c.peer, pieces));
         check_eq(bide_peek(c.stream, 1, &data), 3);
         check_mem(data, "abc", 3);
@@ -245,8 +240,7 @@ bide_test(peek_of_a_large_piece_keeps_the_order)
     int err;
 
     bide_set_read_limit(ends.far, 100 * 1000);
-    bide_task_group(group, err)
-    {
+    bide_task_group (group, err) {
         bide_start(group, bide_co(send_sequence, ends.near, SIZE));
         for (size_t wanted = 1; seen < SIZE; wanted = (wanted * 3 + 1) % 100000) {
             const void *data;
@@ -289,8 +283,7 @@ bide_test(idle_streams_hold_no_buffer)
         check_eq(err, 0);
         check_eq(bide_accept(listener, &ends[i].far), 0);
     }
-    bide_task_group(group, err)
-    {
+    bide_task_group (group, err) {
         for (size_t i = 0; i < MANY; i++) {
             bide_start(group, bide_co(wait_in_peek, ends[i].near));
             bide_start(group, bide_co(wait_in_peek, ends[i].far));
@@ -300,7 +293,8 @@ bide_test(idle_streams_hold_no_buffer)
             check(!ends[i].near->input.data && !ends[i].far->input.data);
         check_eq(bide__loop->buffers.count, (size_t)0);
         if (before)
-            check((memory_in_use() - before) / (2 * MANY) < 400); /* each end; the kernel's part and the tasks' stacks are not malloc's */
+            check((memory_in_use() - before) / (2 * MANY) <
+                  400); /* each end; the kernel's part and the tasks' stacks are not malloc's */
         bide_group_cancel(group);
     }
     for (size_t i = 0; i < MANY; i++) {
@@ -387,8 +381,7 @@ bide_test(a_second_reader_is_refused_and_the_first_undisturbed)
     const void *data;
     int err;
 
-    bide_task_group(group, err)
-    {
+    bide_task_group (group, err) {
         bide_start(group, bide_co(read_into, c.stream, buffer, sizeof buffer, &count));
         steps(4);
         check_error(bide_read(c.stream, other, sizeof other), EBUSY);
@@ -415,13 +408,13 @@ bide_test(urgent_data_does_not_stop_the_stream)
     int err;
 
     check_eq(bide_write(c.stream, "x", 1), 1);
-    bide_timeout(0.001, err) err = (int)bide_read(c.stream, text, sizeof text); /* it is known to the backend now */
+    bide_timeout (0.001, err)
+        err = (int)bide_read(c.stream, text, sizeof text); /* it is known to the backend now */
     check_eq(err, -ETIMEDOUT);
     put_text(c.peer, "abc");
     check_eq(send(c.peer, "!", 1, MSG_OOB), 1);
     put_text(c.peer, "def");
-    bide_timeout(5 * check_slowness(), err)
-    {
+    bide_timeout (5 * check_slowness(), err) {
         for (size_t got = 0; got < 6 && count > 0; got += (size_t)count)
             err = (int)(count = bide_read(c.stream, text + got, sizeof text - got));
     }

@@ -194,15 +194,13 @@ bide_test(a_read_that_times_out_loses_nothing)
     struct feeding feeding = { .peer = c.peer };
     int timeouts = 0, err = 0, outer;
 
-    bide_task_group(group, outer)
-    {
+    bide_task_group (group, outer) {
         bide_start(group, bide_co(feed, &feeding));
         for (int i = 0; i < ROUNDS; i++) {
             ssize_t count = 0;
 
             reading.kind = i % 2 ? PEEK : READ;
-            bide_timeout(i % 4 ? 1e-9 : 1e-5, err)
-            {
+            bide_timeout (i % 4 ? 1e-9 : 1e-5, err) {
                 count = read_once(&reading);
                 err = count < 0 ? (int)count : 0;
             }
@@ -241,9 +239,12 @@ static int write_until_cancelled(struct writing *writing)
     check(data != NULL);
     do {
         fill_sequence(data, SIZE, writing->written);
-        struct iovec pieces[4] = { { data, SIZE / 3 }, { NULL, 0 }, { data + SIZE / 3, 1 }, { data + SIZE / 3 + 1, SIZE - SIZE / 3 - 1 } };
+        struct iovec pieces[4] = {
+            { data, SIZE / 3 }, { NULL, 0 }, { data + SIZE / 3, 1 }, { data + SIZE / 3 + 1, SIZE - SIZE / 3 - 1 }
+        };
 
-        count = writing->pieces ? bide_write_vector(writing->stream, pieces, 4) : bide_write(writing->stream, data, SIZE);
+        count =
+            writing->pieces ? bide_write_vector(writing->stream, pieces, 4) : bide_write(writing->stream, data, SIZE);
         if (count > 0)
             writing->written += (size_t)count;
         writing->partial |= count > 0 && count < SIZE;
@@ -326,9 +327,11 @@ bide_test(a_write_in_a_cancelled_scope_sends_nothing)
     char byte;
     int err;
 
-    bide_timeout(0, err) err = (int)bide_write(c.stream, "x", 1);
+    bide_timeout (0, err)
+        err = (int)bide_write(c.stream, "x", 1);
     check_eq(err, -ETIMEDOUT);
-    bide_timeout(0, err) err = (int)bide_write_vector(c.stream, &(struct iovec){ &byte, 1 }, 1);
+    bide_timeout (0, err)
+        err = (int)bide_write_vector(c.stream, &(struct iovec){ &byte, 1 }, 1);
     check_eq(err, -ETIMEDOUT);
     check_error(take_some(c.peer, &byte, 1), EAGAIN);
     bide_close(c.stream);
@@ -346,13 +349,17 @@ bide_test(a_read_in_a_cancelled_scope_takes_nothing)
 
     put_text(c.peer, "ab\n");
     for (int buffered = 0; buffered < 2; buffered++) {
-        bide_timeout(0, err) err = (int)bide_read(c.stream, buffer, sizeof buffer);
+        bide_timeout (0, err)
+            err = (int)bide_read(c.stream, buffer, sizeof buffer);
         check_eq(err, -ETIMEDOUT);
-        bide_timeout(0, err) err = bide_read_exactly(c.stream, buffer, 1);
+        bide_timeout (0, err)
+            err = bide_read_exactly(c.stream, buffer, 1);
         check_eq(err, -ETIMEDOUT);
-        bide_timeout(0, err) err = (int)bide_read_line(c.stream, buffer, sizeof buffer);
+        bide_timeout (0, err)
+            err = (int)bide_read_line(c.stream, buffer, sizeof buffer);
         check_eq(err, -ETIMEDOUT);
-        bide_timeout(0, err) err = (int)bide_peek(c.stream, 1, &data);
+        bide_timeout (0, err)
+            err = (int)bide_peek(c.stream, 1, &data);
         check_eq(err, -ETIMEDOUT);
         check_eq(bide_peek(c.stream, 3, &data), 3);
     }

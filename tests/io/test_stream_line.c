@@ -33,8 +33,7 @@ static void lines_of(const char *text, size_t piece, size_t size, size_t limit, 
     check(line != NULL);
     if (limit)
         bide_set_read_limit(c.stream, limit);
-    bide_task_group(group, err)
-    {
+    bide_task_group (group, err) {
         bide_start(group, bide_co(trickle, c.peer, text, piece));
         ssize_t length;
         while ((length = bide_read_line(c.stream, line, size)) >= 0) {
@@ -171,7 +170,8 @@ bide_test(a_line_that_is_too_long_is_refused_without_waiting_for_more)
     int err;
 
     put_text(c.peer, "1234567890");
-    bide_timeout(WAIT, err) result = bide_read_line(c.stream, line, sizeof line);
+    bide_timeout (WAIT, err)
+        result = bide_read_line(c.stream, line, sizeof line);
     check_eq(err, 0);
     check_eq(result, BIDE_ELIMIT);
     check_message(BIDE_ELIMIT, "9 bytes");

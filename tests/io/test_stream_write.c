@@ -48,8 +48,7 @@ bide_test(write_delivers_everything_to_a_peer_that_reads_slowly)
 
     check(data != NULL);
     fill_sequence(data, LARGE, 0);
-    bide_task_group(group, err)
-    {
+    bide_task_group (group, err) {
         bide_start(group, bide_co(drain_slowly, c.peer, 100 * 1000, &total));
         check_eq(bide_write(c.stream, data, LARGE), LARGE);
         check_eq(bide_write_eof(c.stream), 0);
@@ -69,7 +68,8 @@ bide_test(write_waits_for_a_peer_that_does_not_read)
     int err;
 
     check(data != NULL);
-    bide_timeout(0.05, err) count = bide_write(c.stream, data, LARGE);
+    bide_timeout (0.05, err)
+        count = bide_write(c.stream, data, LARGE);
     check(count > 0 && count < LARGE);
     bide_close(c.stream);
     close(c.peer);
@@ -94,8 +94,10 @@ bide_test(write_of_nothing_returns_0)
 bide_test(write_vector_sends_the_pieces_in_order_also_empty_ones)
 {
     struct connection c = open_connection(0);
-    struct iovec pieces[] = { { (void *)(uintptr_t)"", 0 },  { (void *)(uintptr_t)"ab", 2 }, { NULL, 0 },
-                              { (void *)(uintptr_t)"cde", 3 }, { (void *)(uintptr_t)"f", 1 },  { (void *)(uintptr_t)"", 0 } };
+    struct iovec pieces[] = {
+        { (void *)(uintptr_t) "", 0 },    { (void *)(uintptr_t) "ab", 2 }, { NULL, 0 },
+        { (void *)(uintptr_t) "cde", 3 }, { (void *)(uintptr_t) "f", 1 },  { (void *)(uintptr_t) "", 0 }
+    };
     struct iovec before[6], nothing[2] = { { NULL, 0 }, { NULL, 0 } };
     char data[16] = "";
 
@@ -128,8 +130,7 @@ bide_test(write_vector_of_64_pieces_survives_partial_sends)
         pieces[i] = (struct iovec){ data + offset, size };
         offset += size;
     }
-    bide_task_group(group, err)
-    {
+    bide_task_group (group, err) {
         bide_start(group, bide_co(drain_slowly, c.peer, 70 * 1000, &total));
         check_eq(bide_write_vector(c.stream, pieces, PIECES), LARGE / 4);
         check_eq(bide_write_eof(c.stream), 0);
@@ -206,8 +207,7 @@ bide_test(write_to_a_closed_peer_fails_soon)
 
     check(signal(SIGPIPE, SIG_DFL) != SIG_ERR);
     close(c.peer);
-    bide_timeout(WAIT, err)
-    {
+    bide_timeout (WAIT, err) {
         for (int i = 0; i < 1000 && result >= 0; i++)
             result = bide_write(c.stream, "x", 1);
         err = result < 0 ? 0 : -EIO;
@@ -237,8 +237,7 @@ bide_test(a_lost_connection_wakes_a_blocked_writer)
     ssize_t count = -1, next = -1;
     int err;
 
-    bide_task_group(group, err)
-    {
+    bide_task_group (group, err) {
         bide_start(group, bide_co(write_much, c.stream, &count, &next));
         steps(6);
         check_eq(count, -1);
@@ -265,8 +264,7 @@ bide_test(a_lost_connection_wakes_reader_and_writer)
     ssize_t count = -1, next = -1, read = -1;
     int err;
 
-    bide_task_group(group, err)
-    {
+    bide_task_group (group, err) {
         bide_start(group, bide_co(write_much, c.stream, &count, &next));
         bide_start(group, bide_co(read_one, c.stream, &read));
         steps(6);
@@ -287,8 +285,7 @@ bide_test(a_second_writer_is_refused_and_the_first_undisturbed)
     size_t total = 0;
     int err;
 
-    bide_task_group(group, err)
-    {
+    bide_task_group (group, err) {
         bide_start(group, bide_co(write_much, c.stream, &count, &next));
         steps(6);
         check_eq(count, -1);
@@ -342,8 +339,8 @@ bide_test(both_directions_run_at_once)
 {
     const size_t total = 1000 * 5000;
     struct both_ends ends = open_both_ends();
-    int err = bide_gather(bide_co(pump_out, ends.near, total), bide_co(pump_in, ends.near, total), bide_co(pump_out, ends.far, total),
-                          bide_co(pump_in, ends.far, total));
+    int err = bide_gather(bide_co(pump_out, ends.near, total), bide_co(pump_in, ends.near, total),
+                          bide_co(pump_out, ends.far, total), bide_co(pump_in, ends.far, total));
 
     bide_close(ends.near);
     bide_close(ends.far);

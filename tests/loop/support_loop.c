@@ -194,3 +194,15 @@ size_t drain(int descriptor)
         all += (size_t)n;
     return all;
 }
+
+void drain_exactly(int descriptor, size_t size)
+{
+    char block[4096];
+
+    while (size > 0) {
+        ssize_t n = read(descriptor, block, size < sizeof block ? size : sizeof block);
+
+        check(n > 0);
+        size -= (size_t)n;
+    }
+}

@@ -69,4 +69,7 @@ void put(int descriptor, const char *text);
 size_t fill(int descriptor);
 size_t drain(int descriptor);
 
+/* Reads that many bytes, which must be there. (A kernel may send more while we are still reading.) */
+void drain_exactly(int descriptor, size_t size);
+
 #endif

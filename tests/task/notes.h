@@ -48,7 +48,8 @@ static inline void nothing(void *argument)
  */
 __attribute__((unused)) static void poll_once(void)
 {
-    (void)bide_call_soon_threadsafe(bide_get_running_loop(), nothing, NULL); /* a message from outside is looked at in every turn */
+    (void)bide_call_soon_threadsafe(bide_get_running_loop(), nothing,
+                                    NULL); /* a message from outside is looked at in every turn */
     (void)bide_sleep(0);
 }
 

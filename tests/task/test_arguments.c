@@ -127,8 +127,8 @@ struct point {
 
 enum colour { RED, GREEN = 5 };
 
-static int all_kinds(double d, float f, char c, int64_t large, const char *text, struct point point, enum colour colour, bool flag,
-                     int (*function)(int), long double real, unsigned char byte)
+static int all_kinds(double d, float f, char c, int64_t large, const char *text, struct point point, enum colour colour,
+                     bool flag, int (*function)(int), long double real, unsigned char byte)
 {
     check_eq(d, 4.9e-324);
     check_eq(f, 0.5f);
@@ -144,7 +144,8 @@ static int all_kinds(double d, float f, char c, int64_t large, const char *text,
     check_eq(byte, 255);
     return 1;
 }
-bide_async(all_kinds, double, float, char, int64_t, const char *, struct point, enum colour, bool, int (*)(int), long double, unsigned char);
+bide_async(all_kinds, double, float, char, int64_t, const char *, struct point, enum colour, bool, int (*)(int),
+           long double, unsigned char);
 
 static int take_point(struct point point, int number)
 {
@@ -158,7 +159,8 @@ bide_test(arguments_of_all_kinds)
 {
     struct point point = { 1.25, 2.5, 't' };
 
-    check_eq(run_task(bide_co(all_kinds, 4.9e-324, 0.5f, 'c', INT64_MIN, "text", point, GREEN, true, f1, 1.25L, 255)), 1);
+    check_eq(run_task(bide_co(all_kinds, 4.9e-324, 0.5f, 'c', INT64_MIN, "text", point, GREEN, true, f1, 1.25L, 255)),
+             1);
     check_eq(run_task(bide_co(take_point, (struct point){ 1.25, 2.5, 't' }, 3)), 3); /* commas inside of braces */
     return 0;
 }
@@ -306,10 +308,10 @@ bide_test(stacks_are_reused_between_small_and_large)
         for (int i = 0; i < 12; i++) {
             int kind = (i * 7 + round) % 4;
 
-            tasks[i] = kind == 0 ? bide_create_task(NULL, bide_co(take_larger, value, 0.5))
-                     : kind == 1 ? bide_create_task(NULL, bide_co(take_large, make_large(i), i))
-                     : kind == 2 ? bide_create_task(NULL, bide_co(take_little, i))
-                                 : bide_create_task(NULL, bide_co(f0));
+            tasks[i] = kind == 0   ? bide_create_task(NULL, bide_co(take_larger, value, 0.5))
+                       : kind == 1 ? bide_create_task(NULL, bide_co(take_large, make_large(i), i))
+                       : kind == 2 ? bide_create_task(NULL, bide_co(take_little, i))
+                                   : bide_create_task(NULL, bide_co(f0));
         }
         for (int i = 0; i < 12; i++) {
             int kind = (i * 7 + round) % 4;

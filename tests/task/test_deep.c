@@ -59,7 +59,7 @@ bide_test(chain_of_joins_cancelled_as_a_whole)
     int length = fewer_if_slow(100000), ended = 0, err;
     bide_task *last = NULL;
 
-    bide_task_group(tg, err) {
+    bide_task_group (tg, err) {
         for (int i = 0; i < length; i++) {
             last = bide_create_task(tg, bide_co(join_previous, last, &ended));
             check(last != NULL);
@@ -88,7 +88,7 @@ static int own_the_next(struct level level)
     if (level.depth == 0)
         return bide_sleep(3600);
     level.depth--;
-    bide_task_group(tg, err) {
+    bide_task_group (tg, err) {
         err = bide_start(tg, bide_co(own_the_next, level));
     }
     ++*level.ended;
@@ -121,7 +121,7 @@ bide_test(many_joiners_of_one_task_are_cancelled_in_reasonable_time)
     bide_task *waited = bide_create_task(NULL, bide_co(join_previous, NULL, &ended));
     double start = bide_time();
 
-    bide_task_group(tg, err) {
+    bide_task_group (tg, err) {
         for (int i = 0; i < count; i++)
             bide(bide_start(tg, bide_co(join_one, waited)));
         turns(2);
@@ -160,7 +160,7 @@ bide_test(sleeping_task_costs_a_page)
     if (INSTRUMENTED || check_slowness() > 1)
         skip("memory is measured without instrumentation");
     double before = memory_in_use();
-    bide_task_group(tg, err) {
+    bide_task_group (tg, err) {
         for (int i = 0; i < count; i++)
             bide(bide_start(tg, bide_co(nap, 3600)));
         turns(2);
@@ -193,7 +193,7 @@ bide_test(stacks_are_used_again)
     for (int round = 0; round < 300; round++) {
         int err;
 
-        bide_task_group(tg, err) {
+        bide_task_group (tg, err) {
             for (int i = 0; i < 100; i++)
                 bide(bide_start(tg, bide_co(use_some_stack, 16 * 1024)));
         }
@@ -213,7 +213,7 @@ bide_test(started_and_ended_tasks_leave_nothing_in_a_long_group)
 
     if (INSTRUMENTED || check_slowness() > 1)
         skip("memory is measured without instrumentation");
-    bide_task_group(tg, err) {
+    bide_task_group (tg, err) {
         for (int i = 0; i < 300000; i++) {
             bide(bide_start(tg, bide_co(nap, 0)));
             if (i % 50 == 0)

@@ -143,7 +143,7 @@ bide_test(message_survives_success_and_cancellation)
 
     fail_with(-EIO, "kept");
     check_eq(bide_sleep(0.001), 0);
-    bide_timeout(0, err) {
+    bide_timeout (0, err) {
         (void)bide_sleep(0);
     }
     check_str(bide_strerror(-EIO), "kept");

@@ -73,7 +73,7 @@ bide_test(executor_that_is_busy_hinders_no_other)
     int err;
 
     bide(bide_executor_open(1, "busy", &busy));
-    bide_task_group(tg, err) {
+    bide_task_group (tg, err) {
         bide(bide_start(tg, bide_co(call_gate, busy, &gate)));
         while (!atomic_load(&gate.started))
             turns(1);

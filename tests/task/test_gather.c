@@ -72,7 +72,8 @@ bide_test(gather_the_same_value_twice_runs_it_twice) /* E3 differs: a value is a
 
 bide_test(gather_first_error_cancels_the_others) /* E4 differs on purpose */
 {
-    check_error(bide_gather(bide_co(nap, 3600, "a"), bide_co(fail_after, 0.001, -EIO), bide_co(fail_after, 3600, -EPIPE)), EIO);
+    check_error(
+        bide_gather(bide_co(nap, 3600, "a"), bide_co(fail_after, 0.001, -EIO), bide_co(fail_after, 3600, -EPIPE)), EIO);
     check_notes("a:-125");
     check_str(bide_strerror(-EIO), "failed with 5");
     return bide_sleep(0);
@@ -81,7 +82,8 @@ bide_test(gather_first_error_cancels_the_others) /* E4 differs on purpose */
 bide_test(gather_settled_waits_for_all) /* E6 */
 {
     int results[3] = { 1, 1, 1 };
-    bide_coroutine values[] = { bide_co(fail_after, 0, -EIO), bide_co(answer, 0.005, 7), bide_co(fail_after, 0.001, -EPIPE) };
+    bide_coroutine values[] = { bide_co(fail_after, 0, -EIO), bide_co(answer, 0.005, 7),
+                                bide_co(fail_after, 0.001, -EPIPE) };
 
     check_eq(bide_gather_settled(values, 3, results), 0);
     check_error(results[0], EIO);
@@ -112,7 +114,7 @@ bide_test(gather_cancelled_cancels_its_children_in_order) /* E7 */
 static int slow_cleanup(const char *name)
 {
     (void)bide_sleep(3600);
-    bide_shield(60) {
+    bide_shield (60) {
         (void)bide_sleep(0.005);
     }
     note("%s", name);
@@ -359,7 +361,7 @@ static int time_out_inside(void)
 {
     int err;
 
-    bide_timeout(0.001, err) {
+    bide_timeout (0.001, err) {
         err = bide_sleep(3600);
     }
     return err;
@@ -370,7 +372,7 @@ static int time_out_inside_raw(void)
 {
     int err;
 
-    bide_timeout(0.001, err) {
+    bide_timeout (0.001, err) {
         return bide_sleep(3600);
     }
     return 0;

@@ -47,14 +47,14 @@ bide_test(group_waits_for_body_and_children) /* I1 */
 {
     int err;
 
-    bide_task_group(tg, err) {
+    bide_task_group (tg, err) {
         bide(bide_start(tg, bide_co(nap, 0.01, "late")));
         bide(bide_start(tg, bide_co(nap, 0.001, "early")));
         note("body");
     }
     check_eq(err, 0);
     check_notes("body early:0 late:0");
-    bide_task_group(tg, err) {
+    bide_task_group (tg, err) {
         (void)tg;
     }
     check_eq(err, 0); /* none at all */
@@ -66,7 +66,7 @@ bide_test(group_children_may_add_children_after_the_body) /* I1, I18 */
     struct sibling arguments = { .depth = 3 };
     int err;
 
-    bide_task_group(tg, err) {
+    bide_task_group (tg, err) {
         arguments.group = tg;
         bide(bide_start(tg, bide_co(sibling, &arguments)));
     }
@@ -79,7 +79,7 @@ bide_test(group_failing_child_cancels_all_others_and_the_body) /* I2 */
 {
     int err, body = 0;
 
-    bide_task_group(tg, err) {
+    bide_task_group (tg, err) {
         bide(bide_start(tg, bide_co(nap, 3600, "a")));
         bide(bide_start(tg, bide_co(fail_after, 0.001, -EBADMSG)));
         bide(bide_start(tg, bide_co(nap, 3600, "b")));
@@ -97,12 +97,12 @@ bide_test(group_first_error_wins) /* I3 */
 {
     int err;
 
-    bide_task_group(tg, err) {
+    bide_task_group (tg, err) {
         bide(bide_start(tg, bide_co(fail_after, 0, -EIO)));
         bide(bide_start(tg, bide_co(fail_after, 0, -EPIPE)));
     }
     check_error(err, EIO);
-    bide_task_group(tg, err) {
+    bide_task_group (tg, err) {
         bide(bide_start(tg, bide_co(fail_after, 0, -EIO)));
         (void)bide_sleep(3600);
         err = -EBADF; /* the body's error came later */
@@ -123,13 +123,13 @@ bide_test(group_error_in_a_cleanup) /* I4: of a group that is cancelled, it is t
 {
     int err;
 
-    bide_task_group(tg, err) {
+    bide_task_group (tg, err) {
         bide(bide_start(tg, bide_co(fail_in_cleanup)));
         bide(bide_sleep(0));
         bide_group_cancel(tg);
     }
     check_error(err, EREMOTEIO);
-    bide_task_group(tg, err) { /* and of one that has failed, the first error stays */
+    bide_task_group (tg, err) { /* and of one that has failed, the first error stays */
         bide(bide_start(tg, bide_co(fail_in_cleanup)));
         bide(bide_start(tg, bide_co(fail_after, 0.001, -EIO)));
     }
@@ -154,7 +154,7 @@ bide_test(group_ignores_a_child_that_is_cancelled_by_itself) /* I6 */
 {
     int err;
 
-    bide_task_group(tg, err) {
+    bide_task_group (tg, err) {
         bide_task *task = bide_create_task(tg, bide_co(nap, 3600, "cancelled"));
 
         bide(bide_start(tg, bide_co(cancel_myself)));
@@ -172,7 +172,7 @@ bide_test(group_error_of_the_body) /* I7 */
 {
     int err;
 
-    bide_task_group(tg, err) {
+    bide_task_group (tg, err) {
         bide(bide_start(tg, bide_co(nap, 3600, "child")));
         bide(bide_sleep(0));
         err = bide_fail(-EDOM, "body");
@@ -185,7 +185,7 @@ bide_test(group_error_of_the_body) /* I7 */
 
 static int await_in_group(int *ret_err)
 {
-    bide_task_group(tg, *ret_err) {
+    bide_task_group (tg, *ret_err) {
         bide(bide_start(tg, bide_co(nap, 3600, "child")));
         bide(bide_start(tg, bide_co(fail_after, 0.001, -ENOLINK)));
         bide(bide_sleep(3600)); /* cancelled by the failing child: what is returned is the child's error */
@@ -208,7 +208,7 @@ bide_test(group_body_that_is_cancelled_by_itself) /* I8 */
 {
     int err;
 
-    bide_task_group(tg, err) {
+    bide_task_group (tg, err) {
         bide(bide_start(tg, bide_co(nap, 3600, "child")));
         bide(bide_sleep(0));
         err = -ECANCELED;
@@ -222,11 +222,11 @@ bide_test(group_body_that_swallows_its_interruption) /* I9 */
 {
     int err, after = 0;
 
-    bide_task_group(tg, err) {
+    bide_task_group (tg, err) {
         bide(bide_start(tg, bide_co(fail_after, 0.001, -EIO)));
         (void)bide_sleep(3600);
         after = 1;
-        bide_shield(60) {
+        bide_shield (60) {
             check_eq(bide_sleep(0.001), 0);
         }
         err = 0;
@@ -239,7 +239,7 @@ bide_test(group_body_that_swallows_its_interruption) /* I9 */
 static int leave_group_by(int way, int *ret_err)
 {
     for (int i = 0; i < 1; i++) {
-        bide_task_group(tg, *ret_err) {
+        bide_task_group (tg, *ret_err) {
             bide(bide_start(tg, bide_co(nap, 3600, "a")));
             bide(bide_start(tg, bide_co(nap, 3600, "b")));
             bide(bide_sleep(0));
@@ -276,7 +276,7 @@ bide_test(group_continue_is_the_end_of_the_block)
 {
     int err;
 
-    bide_task_group(tg, err) {
+    bide_task_group (tg, err) {
         bide(bide_start(tg, bide_co(nap, 0.002, "a")));
         continue;
     }
@@ -287,7 +287,7 @@ bide_test(group_continue_is_the_end_of_the_block)
 
 static int group_of(double seconds, int *ret_err)
 {
-    bide_task_group(tg, *ret_err) {
+    bide_task_group (tg, *ret_err) {
         bide(bide_start(tg, bide_co(nap, seconds, "a")));
         bide(bide_start(tg, bide_co(nap, seconds, "b")));
     }
@@ -312,7 +312,7 @@ bide_test(group_cancelled_from_outside) /* I11, I13 */
 
 static int group_that_fails_in_cleanup(int *ret_err, int *ret_next)
 {
-    bide_task_group(tg, *ret_err) {
+    bide_task_group (tg, *ret_err) {
         bide(bide_start(tg, bide_co(fail_in_cleanup)));
     }
     *ret_next = bide_sleep(0);
@@ -337,12 +337,12 @@ bide_test(group_children_that_finish_despite_a_cancel)
 {
     int err;
 
-    bide_timeout(0.001, err) {
+    bide_timeout (0.001, err) {
         int inner;
 
-        bide_task_group(tg, inner) {
+        bide_task_group (tg, inner) {
             bide(bide_start(tg, bide_co(nap, 0, "done")));
-            bide_shield(60) {
+            bide_shield (60) {
                 (void)bide_sleep(0.005);
             }
         }
@@ -358,9 +358,9 @@ bide_test(groups_nested_outer_child_fails) /* I14 */
 {
     int inner = 1, outer;
 
-    bide_task_group(tg, outer) {
+    bide_task_group (tg, outer) {
         bide(bide_start(tg, bide_co(fail_after, 0.001, -EIO)));
-        bide_task_group(tg2, inner) {
+        bide_task_group (tg2, inner) {
             bide(bide_start(tg2, bide_co(nap, 3600, "inner")));
         }
         check_error(inner, ECANCELED);
@@ -375,9 +375,9 @@ bide_test(groups_nested_inner_child_fails) /* I15 */
 {
     int inner = 1, outer;
 
-    bide_task_group(tg, outer) {
+    bide_task_group (tg, outer) {
         bide(bide_start(tg, bide_co(nap, 0.005, "outer")));
-        bide_task_group(tg2, inner) {
+        bide_task_group (tg2, inner) {
             bide(bide_start(tg2, bide_co(fail_after, 0.001, -EIO)));
         }
         check_error(inner, EIO);
@@ -399,9 +399,9 @@ bide_test(groups_nested_both_fail_at_once) /* I16 */
 {
     int inner = 1, outer, later = 1;
 
-    bide_task_group(tg, outer) {
+    bide_task_group (tg, outer) {
         bide(bide_start(tg, bide_co(fail_now, -EPIPE)));
-        bide_task_group(tg2, inner) {
+        bide_task_group (tg2, inner) {
             bide(bide_start(tg2, bide_co(fail_now, -EIO)));
         }
         check_error(inner, EIO);
@@ -425,7 +425,7 @@ bide_test(group_child_added_while_it_ends_is_cancelled_too) /* I17, I19 (here it
 {
     int err;
 
-    bide_task_group(tg, err) {
+    bide_task_group (tg, err) {
         bide(bide_start(tg, bide_co(fail_after, 0.001, -EPIPE)));
         bide(bide_start(tg, bide_co(start_into, tg)));
     }
@@ -438,16 +438,16 @@ bide_test(group_in_a_timeout) /* I22 */
 {
     int err, inner;
 
-    bide_timeout(0.002, err) {
-        bide_task_group(tg, inner) {
+    bide_timeout (0.002, err) {
+        bide_task_group (tg, inner) {
             bide(bide_start(tg, bide_co(nap, 3600, "a")));
         }
         check_error(inner, ECANCELED);
         err = inner;
     }
     check_error(err, ETIMEDOUT);
-    bide_timeout(0.002, err) {
-        bide_task_group(tg, inner) {
+    bide_timeout (0.002, err) {
+        bide_task_group (tg, inner) {
             bide(bide_start(tg, bide_co(fail_in_cleanup)));
         }
         err = inner;
@@ -461,7 +461,7 @@ bide_test(group_cancel_ends_it_without_an_error)
 {
     int err, body = 0;
 
-    bide_task_group(tg, err) {
+    bide_task_group (tg, err) {
         bide(bide_start(tg, bide_co(nap, 3600, "a")));
         bide(bide_sleep(0));
         bide_group_cancel(tg);
@@ -483,7 +483,7 @@ bide_async(cancel_group, bide_group *);
 
 static int await_in_cancelled_group(int *ret_err)
 {
-    bide_task_group(tg, *ret_err) {
+    bide_task_group (tg, *ret_err) {
         bide(bide_start(tg, bide_co(cancel_group, tg)));
         bide(bide_sleep(3600));
     }
@@ -505,7 +505,7 @@ bide_test(group_handles_are_good_until_its_end)
 {
     int err;
 
-    bide_task_group(tg, err) {
+    bide_task_group (tg, err) {
         bide_task *early = bide_create_task(tg, bide_co(nap, 0, "early"));
         bide_task *late = bide_create_task(tg, bide_co(nap, 0.002, "late"));
 

@@ -33,7 +33,7 @@ static int wait_for_interrupt(int then)
     bide(bide_to_thread(bide_co(interrupt_process)));
     int err = bide_sleep(3600);
     note("main:%d", err);
-    bide_shield(60) {
+    bide_shield (60) {
         (void)bide_sleep(0.005);
     }
     return then == 1 ? 0 : then < 0 ? bide_fail(then, "another error") : err;
@@ -146,7 +146,7 @@ unit_test(interrupt_is_for_the_main_thread_only) /* A15 */
 static int deaf(void)
 {
     for (int i = 0; i < 1000; i++) {
-        bide_shield(60) {
+        bide_shield (60) {
             (void)bide_to_thread(bide_co(interrupt_process));
             (void)bide_sleep(0.001);
         }

@@ -204,5 +204,6 @@ bide_test(remote_calls_of_three_threads_at_once)
 {
     bide_loop *loop = bide_get_running_loop();
 
-    return bide_gather(bide_co(call_ask_often, loop, 1000), bide_co(call_ask_often, loop, 2000), bide_co(call_ask_often, loop, 3000));
+    return bide_gather(bide_co(call_ask_often, loop, 1000), bide_co(call_ask_often, loop, 2000),
+                       bide_co(call_ask_often, loop, 3000));
 }

@@ -113,7 +113,7 @@ bide_test(r1_wait_in_cancelled_scope_does_not_begin)
 
     open_pair(pair);
     check_eq(write(pair[1], "x", 1), 1);
-    bide_timeout(0, err) {
+    bide_timeout (0, err) {
         check_error(receive(pair[0], &byte, 1), ECANCELED);
         check_eq(byte, 0);
     }
@@ -129,7 +129,7 @@ bide_test(r1_cancelled_join_leaves_the_task_alone)
     bide_task *task = bide_create_task(NULL, bide_co(sleep_noted, 0.05, "inner"));
     int err;
 
-    bide_timeout(0.001, err) {
+    bide_timeout (0.001, err) {
         err = bide_join(task);
     }
     check_error(err, ETIMEDOUT);
@@ -151,7 +151,7 @@ bide_test(r1_thread_call_in_cancelled_scope_never_runs)
     atomic_int calls = 0;
     int err;
 
-    bide_timeout(0, err) {
+    bide_timeout (0, err) {
         err = bide_to_thread(bide_co(count_call, &calls));
     }
     check_error(err, ETIMEDOUT);
@@ -176,7 +176,7 @@ bide_test(r1_cancelled_accept_loses_no_connection)
     int listener = listen_on(&address), err;
     struct bide__op op = { .kind = BIDE__OP_ACCEPT, .descriptor = listener };
 
-    bide_timeout(0.001, err) {
+    bide_timeout (0.001, err) {
         err = (int)bide__op_run(&op);
     }
     check_error(err, ETIMEDOUT);
@@ -331,7 +331,7 @@ static int sleep_in_block(double limit, int *ret_inside)
 {
     int err;
 
-    bide_timeout(limit, err) {
+    bide_timeout (limit, err) {
         err = *ret_inside = bide_sleep(3600);
     }
     return err;
@@ -342,7 +342,7 @@ bide_test(r3_expired_timeout_translates_only_there)
 {
     int inside = 0, middle = 0, outer;
 
-    bide_timeout(0.001, outer) {
+    bide_timeout (0.001, outer) {
         middle = sleep_in_block(60, &inside);
         outer = middle;
     }
@@ -377,7 +377,7 @@ bide_test(r3_failed_group_translates_into_the_childs_error)
 {
     int err, inside = 0;
 
-    bide_task_group(tg, err) {
+    bide_task_group (tg, err) {
         bide(bide_start(tg, bide_co(fail_with, -EBADMSG)));
         bide(bide_start(tg, bide_co(sleep_noted, 3600, "sibling")));
         err = inside = bide_sleep(3600);
@@ -392,8 +392,8 @@ bide_test(r3_of_two_causes_the_outer_one_translates)
 {
     int inner = 0, outer = 0;
 
-    bide_timeout(0, outer) {
-        bide_timeout(0, inner) {
+    bide_timeout (0, outer) {
+        bide_timeout (0, inner) {
             inner = bide_sleep(1);
         }
         check_error(inner, ECANCELED);
@@ -431,7 +431,7 @@ bide_test(r4_started_in_a_cancelled_group_runs)
 {
     int wait = 0, err;
 
-    bide_task_group(tg, err) {
+    bide_task_group (tg, err) {
         bide_group_cancel(tg);
         check_eq(bide_start(tg, bide_co(release, malloc(10), &wait)), 0);
     }
@@ -445,7 +445,7 @@ bide_test(r4_sibling_of_a_child_that_fails_first_runs)
 {
     int wait = 0, err;
 
-    bide_task_group(tg, err) {
+    bide_task_group (tg, err) {
         bide(bide_start(tg, bide_co(fail_with, -EIO)));
         turns(1); /* it fails in the next turn, before the one started now has run */
         bide(bide_start(tg, bide_co(release, malloc(10), &wait)));

@@ -43,7 +43,7 @@ static int receive_briefly(int descriptor, int64_t *ret_result)
     int err;
 
     memset(buffer, 'a', sizeof buffer);
-    bide_timeout(0.001, err) {
+    bide_timeout (0.001, err) {
         err = (int)(*ret_result = receive(descriptor, buffer, sizeof buffer));
     }
     for (size_t i = 0; i < sizeof buffer; i++)
@@ -109,7 +109,7 @@ static bool time_out_thread_call(double limit)
     int err, result = 0;
 
     check_eq(bide_call_later(bide_get_running_loop(), 4 * limit, open_gate, &gate, &handle), 0);
-    bide_timeout(limit, err) {
+    bide_timeout (limit, err) {
         err = result = bide_to_thread(bide_co(wait_at_gate, &gate));
     }
     bide_handle_cancel(handle);
@@ -185,7 +185,7 @@ bide_test(r5_second_reader_is_refused_not_mixed_up)
 static int slow_to_leave(double seconds, const char *name)
 {
     (void)bide_sleep(3600);
-    bide_shield(60) {
+    bide_shield (60) {
         (void)bide_sleep(seconds);
     }
     note("%s", name);
@@ -197,7 +197,7 @@ static int own_children(void)
 {
     int err;
 
-    bide_task_group(tg, err) {
+    bide_task_group (tg, err) {
         bide(bide_start(tg, bide_co(slow_to_leave, 0.02, "one")));
         bide(bide_start(tg, bide_co(slow_to_leave, 0.01, "two")));
     }
@@ -247,7 +247,7 @@ static int polite_cleanup(double *ret_seconds)
 {
     (void)bide_sleep(3600);
     double start = bide_time();
-    bide_shield(0.02) {
+    bide_shield (0.02) {
         check_error(bide_sleep(3600), ECANCELED);
     }
     *ret_seconds = bide_time() - start;
@@ -280,7 +280,7 @@ bide_test(r6_watchers_are_removed_in_a_cancelled_scope)
 
     open_pair(pair);
     bide(bide_add_reader(bide_get_running_loop(), pair[0], never, NULL));
-    bide_timeout(0, err) {
+    bide_timeout (0, err) {
         check(bide_remove_reader(bide_get_running_loop(), pair[0]));
         check_eq(write(pair[1], "x", 1), 1);
         poll_once();

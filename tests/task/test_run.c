@@ -42,7 +42,7 @@ static int clean_up_slowly(double seconds, const char *name)
 {
     int err = bide_sleep(3600);
 
-    bide_shield(60) {
+    bide_shield (60) {
         (void)bide_sleep(seconds);
     }
     note("%s:%d", name, err);
@@ -163,7 +163,8 @@ static int nest(void)
     bide_loop *loop = bide_get_running_loop();
 
     check_error(bide_run(bide_co(answer, 1)), EDEADLK);
-    check_str(bide_strerror(-EDEADLK), "bide_run cannot be called from a running event loop (the one that runs in this thread)");
+    check_str(bide_strerror(-EDEADLK),
+              "bide_run cannot be called from a running event loop (the one that runs in this thread)");
     check_eq(bide_get_running_loop(), loop);
     check_eq(bide_task_count(), 1);
     return bide_sleep(0.001); /* the outer loop is as it was */
@@ -192,7 +193,7 @@ static int some_work(void)
 {
     int err;
 
-    bide_task_group(tg, err) {
+    bide_task_group (tg, err) {
         for (int i = 0; i < 10; i++)
             bide(bide_start(tg, bide_co(answer, i)));
         bide(bide_sleep(0.0001));
@@ -302,7 +303,8 @@ unit_test(run_options_that_make_no_sense)
     const size_t sizes[] = { 1, 4096, 65535, 65537, 96 * 1024, (size_t)128 << 20 };
 
     for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
-        check_error(bide_run_with(bide_co(answer, 1), &(bide_run_options){ .stack_size = sizes[i], .quiet = true }), EINVAL);
+        check_error(bide_run_with(bide_co(answer, 1), &(bide_run_options){ .stack_size = sizes[i], .quiet = true }),
+                    EINVAL);
         check(strstr(bide_strerror(-EINVAL), "must be a power of two from 16 KiB to 64 MiB") != NULL);
     }
     check_error(bide_run_with(bide_co(answer, 1), &(bide_run_options){ .backend = "kqueue", .quiet = true }), EINVAL);

@@ -13,7 +13,7 @@ static int clean_up(double grace, double need, int *ret_first, int *ret_after)
 {
     int err = bide_sleep(3600);
 
-    bide_shield(grace) {
+    bide_shield (grace) {
         *ret_first = bide_sleep(need);
     }
     *ret_after = bide_sleep(0);
@@ -63,7 +63,7 @@ bide_test(shield_without_a_limit)
 
 bide_test(shield_without_a_cancel_changes_nothing)
 {
-    bide_shield(0.001) {
+    bide_shield (0.001) {
         check_eq(bide_sleep(0.01), 0); /* longer than the grace, which has not begun */
         check(!bide_cancelled());
     }
@@ -73,7 +73,7 @@ bide_test(shield_without_a_cancel_changes_nothing)
 /* The grace begins when the cancellation comes, not with the block. */
 static int shielded_work(double *ret_seconds)
 {
-    bide_shield(0.01) {
+    bide_shield (0.01) {
         check_eq(bide_sleep(0.02), 0);
         double start = bide_time();
         check_error(bide_sleep(3600), ECANCELED);
@@ -99,14 +99,14 @@ bide_test(shield_around_a_timeout_and_inside_one)
 {
     int err;
 
-    bide_shield(60) {
-        bide_timeout(0.001, err) {
+    bide_shield (60) {
+        bide_timeout (0.001, err) {
             err = bide_sleep(3600);
         }
     }
     check_error(err, ETIMEDOUT);
-    bide_timeout(0.001, err) {
-        bide_shield(60) {
+    bide_timeout (0.001, err) {
+        bide_shield (60) {
             check_eq(bide_sleep(0.005), 0);
             check(!bide_cancelled());
         }
@@ -120,8 +120,8 @@ bide_test(shield_around_a_timeout_and_inside_one)
 static int nested_shields(double outer_grace, double inner_grace)
 {
     (void)bide_sleep(3600);
-    bide_shield(outer_grace) {
-        bide_shield(inner_grace) {
+    bide_shield (outer_grace) {
+        bide_shield (inner_grace) {
             note("in:%d", bide_sleep(0.02));
         }
         note("out:%d", bide_sleep(0));
@@ -153,8 +153,8 @@ bide_test(shields_nested_the_inner_one_begins_when_the_outer_one_ends)
 
 static int wait_in_both(void)
 {
-    bide_shield(0.001) {
-        bide_shield(0.001) {
+    bide_shield (0.001) {
+        bide_shield (0.001) {
             note("in:%d", bide_sleep(3600));
         }
     }
@@ -185,8 +185,8 @@ static int shielded_group(void)
     int err;
 
     (void)bide_sleep(3600);
-    bide_shield(60) {
-        bide_task_group(tg, err) {
+    bide_shield (60) {
+        bide_task_group (tg, err) {
             bide(bide_start(tg, bide_co(nap_noted, 0.002, "child")));
         }
         note("group:%d", err);
@@ -209,11 +209,11 @@ bide_test(shield_protects_the_tasks_of_a_group_in_it)
 static int break_out_of_shield(void)
 {
     (void)bide_sleep(3600);
-    bide_shield(60) {
+    bide_shield (60) {
         break;
     }
     note("broken:%d", bide_sleep(0));
-    bide_shield(60) {
+    bide_shield (60) {
         bide(bide_sleep(0));
         bide(-EXDEV);
     }
@@ -266,7 +266,7 @@ bide_test(level_every_wait_answers_and_yields)
     bide_task *other = bide_create_task(NULL, bide_co(count_turns, &counter));
 
     turns(2);
-    bide_timeout(0, err) {
+    bide_timeout (0, err) {
         for (int i = 0; i < 100; i++) {
             before = counter;
             check_error(bide_sleep(i % 2 ? 1 : 0), ECANCELED);
@@ -302,7 +302,7 @@ bide_test(level_a_loop_that_ignores_the_cancel_starves_nobody)
 
     turns(2);
     bide_cancel(deaf);
-    bide_timeout(10, err) {
+    bide_timeout (10, err) {
         for (int i = 0; i < 10; i++)
             bide(bide_sleep(0.001)); /* timers go on */
     }
@@ -333,9 +333,9 @@ bide_test(cancelled_says_what_the_next_wait_will_answer)
     check(!before);
     check(after);
     check(!bide_cancelled());
-    bide_timeout(0, err) {
+    bide_timeout (0, err) {
         check(bide_cancelled());
-        bide_shield(60) {
+        bide_shield (60) {
             check(!bide_cancelled());
         }
     }

@@ -59,7 +59,9 @@ bide_async(nap, double, const char *);
 
 bide_test(sleeps_end_in_the_order_of_their_deadlines)
 {
-    check_eq(bide_gather(bide_co(nap, 0.03, "3"), bide_co(nap, 0.01, "1"), bide_co(nap, 0.02, "2"), bide_co(nap, 0, "0")), 0);
+    check_eq(
+        bide_gather(bide_co(nap, 0.03, "3"), bide_co(nap, 0.01, "1"), bide_co(nap, 0.02, "2"), bide_co(nap, 0, "0")),
+        0);
     check_notes("0:0 1:0 2:0 3:0");
     return 0;
 }
@@ -68,11 +70,11 @@ bide_test(sleep_for_ever_can_only_be_cancelled)
 {
     int err;
 
-    bide_timeout(0.005, err) {
+    bide_timeout (0.005, err) {
         err = bide_sleep(INFINITY);
     }
     check_error(err, ETIMEDOUT);
-    bide_timeout(0.005, err) {
+    bide_timeout (0.005, err) {
         err = bide_sleep(1e300);
     }
     check_error(err, ETIMEDOUT);
@@ -84,8 +86,8 @@ bide_test(sleep_cancelled_leaves_no_timer) /* D4: a hundred thousand of them */
     for (int i = 0; i < 100000; i++) {
         int err;
 
-        bide_timeout(3600, err) {
-            bide_timeout(0, err) {
+        bide_timeout (3600, err) {
+            bide_timeout (0, err) {
                 (void)bide_sleep(3600);
             }
         }

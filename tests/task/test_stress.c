@@ -21,7 +21,8 @@ struct storm {
     uint64_t random;
     long operations, limit;
     long started, ended;
-    bide_task *shared[SHARED]; /* background tasks that anybody may join or cancel; the handles are not freed before the end */
+    bide_task *
+        shared[SHARED]; /* background tasks that anybody may join or cancel; the handles are not freed before the end */
 };
 
 /* Lies in the frame of whoever started the task; dead memory does not say ALIVE. */
@@ -85,7 +86,7 @@ static int try_timeout(struct storm *storm, struct place *place, int depth)
     bool before = bide_cancelled();
     int err;
 
-    bide_timeout(draw(storm, 4) == 0 ? 0 : draw(storm, 300) * 1e-6, err) {
+    bide_timeout (draw(storm, 4) == 0 ? 0 : draw(storm, 300) * 1e-6, err) {
         err = act(storm, place, depth + 1);
         if (draw(storm, 4) == 0)
             break;
@@ -102,7 +103,7 @@ static int try_shield(struct storm *storm, struct place *place, int depth)
     int err = 0;
     bool before = bide_cancelled();
 
-    bide_shield(draw(storm, 2) ? 60 : 1e-5 * draw(storm, 30)) {
+    bide_shield (draw(storm, 2) ? 60 : 1e-5 * draw(storm, 30)) {
         err = act(storm, place, depth + 1);
     }
     if (before)
@@ -117,7 +118,7 @@ static int try_group(struct storm *storm, int depth)
     bool before = bide_cancelled();
     int err;
 
-    bide_task_group(tg, err) {
+    bide_task_group (tg, err) {
         for (uint32_t i = 0; i < count && bide_task_count() < MOST_TASKS; i++) {
             bide_task *task = NULL;
 
@@ -212,7 +213,7 @@ static int try_shared(struct storm *storm)
     if (*slot == bide_current_task())
         return 0;
     int err, inner;
-    bide_timeout(draw(storm, 100) * 1e-6, inner) { /* it may wait for us */
+    bide_timeout (draw(storm, 100) * 1e-6, inner) { /* it may wait for us */
         err = bide_join(*slot);
         check(err == 0 || err == -ECANCELED || err == -EDOM);
         if (before)
@@ -314,6 +315,7 @@ unit_test(storms_with_fixed_seeds)
 
 unit_test(storm_with_a_new_seed)
 {
-    storm((uint64_t)number_from("BIDE_SEED", (long)time(NULL)), number_from("BIDE_STRESS", check_slowness() > 1 ? 10000 : 300000));
+    storm((uint64_t)number_from("BIDE_SEED", (long)time(NULL)),
+          number_from("BIDE_STRESS", check_slowness() > 1 ? 10000 : 300000));
     return 0;
 }

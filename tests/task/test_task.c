@@ -136,7 +136,7 @@ static int own_a_child(bide_task **ret_child)
 {
     int err;
 
-    bide_task_group(tg, err) {
+    bide_task_group (tg, err) {
         *ret_child = bide_create_task(tg, bide_co(answer, 3, 42));
         turns(4); /* the child has ended just before, in this turn: its joiner is woken, but has not run */
     }
@@ -404,7 +404,7 @@ static int main_that_is_cancelled(void)
     bide_start(NULL, bide_co(cancel_main, bide_current_task()));
     int err = bide_sleep(3600);
     note("main:%d", err);
-    bide_shield(60) {
+    bide_shield (60) {
         (void)bide_sleep(0.005);
     }
     return err;

@@ -34,7 +34,7 @@ static int over_the_limit(void)
     check((tasks[0] = bide_create_task(NULL, bide_co(nap, 3600))) != NULL); /* room again */
     check_eq(bide_create_task(NULL, bide_co(nap, 3600)), NULL);
 
-    bide_task_group(tg, err) { /* in a group nobody can overlook it */
+    bide_task_group (tg, err) { /* in a group nobody can overlook it */
         check_eq(bide_create_task(tg, bide_co(nap, 3600)), NULL);
         check(bide_cancelled());
     }
@@ -78,7 +78,7 @@ static int group_over_the_limit(void)
 {
     int err, started = 0;
 
-    bide_task_group(tg, err) {
+    bide_task_group (tg, err) {
         while (bide_start(tg, bide_co(nap, 3600)) == 0)
             started++;
         err = bide_sleep(0);
@@ -101,7 +101,7 @@ static int until_memory_ends(size_t *ret_started)
         int err, last = 0;
 
         *ret_started = 0;
-        bide_task_group(tg, err) {
+        bide_task_group (tg, err) {
             while ((last = bide_start(tg, bide_co(nap, 3600))) == 0 && *ret_started < 1000000)
                 ++*ret_started;
             check_error(last, ENOMEM);

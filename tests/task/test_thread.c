@@ -169,7 +169,7 @@ static int many_calls(size_t limit)
     struct calls calls = { .open = false };
     int results[40], err;
 
-    bide_task_group(tg, err) {
+    bide_task_group (tg, err) {
         for (int i = 0; i < 40; i++)
             bide(bide_start(tg, bide_co(call_at_gate, &calls, &results[i])));
         while ((size_t)atomic_load(&calls.started) < limit)

@@ -20,7 +20,7 @@ bide_test(timeout_expires_and_the_task_goes_on) /* H5 */
     double start = bide_time();
     int err;
 
-    bide_timeout(0.01, err) {
+    bide_timeout (0.01, err) {
         err = bide_sleep(3600);
         check_error(err, ECANCELED);
         check(bide_cancelled());
@@ -38,7 +38,7 @@ bide_test(timeout_that_is_not_reached_leaves_no_timer) /* H11 */
 {
     int err;
 
-    bide_timeout(0.005, err) {
+    bide_timeout (0.005, err) {
         err = bide_sleep(0);
     }
     check_eq(err, 0);
@@ -49,17 +49,17 @@ bide_test(timeout_keeps_results_and_other_errors) /* H6, H7 */
 {
     int err;
 
-    bide_timeout(0.001, err) {
+    bide_timeout (0.001, err) {
         (void)bide_sleep(3600); /* swallowed: nothing happened */
         err = 5;
     }
     check_eq(err, 5);
-    bide_timeout(0.001, err) {
+    bide_timeout (0.001, err) {
         (void)bide_sleep(3600);
         err = -EPIPE;
     }
     check_error(err, EPIPE);
-    bide_timeout(0.001, err) {
+    bide_timeout (0.001, err) {
         (void)bide_sleep(3600);
     }
     check_eq(err, 0);
@@ -70,8 +70,8 @@ bide_test(timeout_nested_inner_expires) /* H2 */
 {
     int inner, outer;
 
-    bide_timeout(60, outer) {
-        bide_timeout(0.001, inner) {
+    bide_timeout (60, outer) {
+        bide_timeout (0.001, inner) {
             inner = bide_sleep(3600);
         }
         check_error(inner, ETIMEDOUT);
@@ -86,8 +86,8 @@ bide_test(timeout_nested_outer_expires)
 {
     int inner, outer;
 
-    bide_timeout(0.001, outer) {
-        bide_timeout(60, inner) {
+    bide_timeout (0.001, outer) {
+        bide_timeout (60, inner) {
             inner = bide_sleep(3600);
         }
         check_error(inner, ECANCELED);
@@ -103,8 +103,8 @@ bide_test(timeout_nested_both_expire_in_either_order) /* H2: only the outer one 
         double now = bide_time();
         int inner, outer;
 
-        bide_timeout_at(now + (inner_first ? 0.002 : 0.001), outer) {
-            bide_timeout_at(now + (inner_first ? 0.001 : 0.002), inner) {
+        bide_timeout_at (now + (inner_first ? 0.002 : 0.001), outer) {
+            bide_timeout_at (now + (inner_first ? 0.001 : 0.002), inner) {
                 while (bide_time() < now + 0.003)
                     continue;
                 poll_once();
@@ -124,7 +124,7 @@ static int expire_when_cancelled(int *ret_inside)
     int err;
     double when = bide_time() + 0.002;
 
-    bide_timeout_at(when, err) {
+    bide_timeout_at (when, err) {
         err = *ret_inside = bide_sleep(3600);
         while (bide_time() < when) /* its own deadline passes too before the block ends */
             continue;
@@ -158,21 +158,21 @@ bide_test(timeout_zero_cancels_the_first_wait_only_if_there_is_one) /* H8 */
 {
     int err, waits = 0;
 
-    bide_timeout(0, err) {
+    bide_timeout (0, err) {
         waits++;
     }
     check_eq(err, 0);
-    bide_timeout(0, err) {
+    bide_timeout (0, err) {
         err = bide_sleep(0);
         waits++;
     }
     check_error(err, ETIMEDOUT);
-    bide_timeout(-5, err) {
+    bide_timeout (-5, err) {
         err = bide_sleep(0);
         waits++;
     }
     check_error(err, ETIMEDOUT);
-    bide_timeout_at(bide_time() - 1, err) {
+    bide_timeout_at (bide_time() - 1, err) {
         err = bide_sleep(0);
         waits++;
     }
@@ -184,7 +184,7 @@ bide_test(timeout_zero_cancels_the_first_wait_only_if_there_is_one) /* H8 */
 static int timeout_zero_in_cancelled_task(int *ret_inner)
 {
     (void)bide_sleep(3600);
-    bide_timeout(0, *ret_inner) {
+    bide_timeout (0, *ret_inner) {
         *ret_inner = bide_sleep(0);
     }
     return *ret_inner;
@@ -207,15 +207,15 @@ bide_test(timeout_infinite_and_not_a_number_are_no_limit)
 {
     int err;
 
-    bide_timeout(INFINITY, err) {
+    bide_timeout (INFINITY, err) {
         err = bide_sleep(0.002);
     }
     check_eq(err, 0);
-    bide_timeout(1e300, err) {
+    bide_timeout (1e300, err) {
         err = bide_sleep(0.002);
     }
     check_eq(err, 0);
-    bide_timeout_at(INFINITY, err) {
+    bide_timeout_at (INFINITY, err) {
         err = bide_sleep(0.002);
     }
     check_eq(err, 0);
@@ -228,7 +228,7 @@ bide_test(timeout_at_is_absolute)
     int err;
 
     bide(bide_sleep(0.01));
-    bide_timeout_at(when, err) {
+    bide_timeout_at (when, err) {
         err = bide_sleep(3600);
     }
     check_error(err, ETIMEDOUT);
@@ -240,8 +240,8 @@ bide_test(timeout_at_is_absolute)
 static int time_out_in_cleanup(int *ret_timeout)
 {
     (void)bide_sleep(3600);
-    bide_shield(60) {
-        bide_timeout(0.001, *ret_timeout) {
+    bide_shield (60) {
+        bide_timeout (0.001, *ret_timeout) {
             *ret_timeout = bide_sleep(3600);
         }
     }
@@ -268,7 +268,7 @@ bide_test(blocks_left_by_break_and_continue)
     int err, rounds = 0;
 
     for (int i = 0; i < 3; i++) {
-        bide_timeout(0.001, err) {
+        bide_timeout (0.001, err) {
             rounds++;
             err = bide_sleep(3600);
             if (i == 0)
@@ -288,8 +288,8 @@ bide_test(blocks_left_by_goto)
 {
     int inner = 1, outer = 1;
 
-    bide_timeout(60, outer) {
-        bide_timeout(0.001, inner) {
+    bide_timeout (60, outer) {
+        bide_timeout (0.001, inner) {
             inner = bide_sleep(3600);
             goto out;
         }
@@ -306,8 +306,8 @@ static int return_from_blocks(void)
 {
     int inner, outer;
 
-    bide_timeout(60, outer) {
-        bide_timeout(60, inner) {
+    bide_timeout (60, outer) {
+        bide_timeout (60, inner) {
             return 17;
         }
     }
@@ -323,7 +323,7 @@ bide_test(blocks_left_by_return)
 
 static int await_in_block(int *ret_err)
 {
-    bide_timeout(0.001, *ret_err) {
+    bide_timeout (0.001, *ret_err) {
         bide(bide_sleep(3600));
         check(false);
     }
@@ -342,8 +342,8 @@ bide_test(await_in_a_block_returns_the_translated_error)
 
 static int await_in_inner_block(int *ret_inner, int *ret_outer)
 {
-    bide_timeout(0.001, *ret_outer) {
-        bide_timeout(60, *ret_inner) {
+    bide_timeout (0.001, *ret_outer) {
+        bide_timeout (60, *ret_inner) {
             bide(bide_sleep(3600));
         }
     }
@@ -364,7 +364,7 @@ bide_test(await_closes_all_blocks_of_the_function)
 
 static int await_after_block(int *ret_err)
 {
-    bide_timeout(60, *ret_err) {
+    bide_timeout (60, *ret_err) {
         *ret_err = bide_sleep(0);
     }
     bide(-ENOENT); /* stands in no block */
@@ -375,7 +375,7 @@ bide_test(await_outside_of_blocks_touches_none_of_the_callers)
 {
     int err, inner = 0;
 
-    bide_timeout(60, err) {
+    bide_timeout (60, err) {
         check_error(await_after_block(&inner), ENOENT);
         check_eq(inner, 0);
         err = bide_sleep(0);
@@ -390,7 +390,7 @@ static int return_raw(void)
 {
     int err;
 
-    bide_timeout(0.001, err) {
+    bide_timeout (0.001, err) {
         return bide_sleep(3600);
     }
     return 0;
@@ -408,11 +408,11 @@ bide_test(escaped_timeout_reaches_await_block_task_and_wait_for)
     int err;
 
     check_error(await_raw(), ETIMEDOUT);
-    bide_timeout(60, err) {
+    bide_timeout (60, err) {
         err = return_raw();
     }
     check_error(err, ETIMEDOUT);
-    bide_task_group(tg, err) {
+    bide_task_group (tg, err) {
         err = return_raw();
     }
     check_error(err, ETIMEDOUT);
@@ -430,7 +430,7 @@ bide_test(escaped_timeout_is_forgotten_at_the_next_wait)
 
     bide_cancel(cancelled);
     check_error(return_raw(), ECANCELED);
-    bide_timeout(60, err) {
+    bide_timeout (60, err) {
         err = bide_join(cancelled); /* a cancellation of its own, which has nothing to do with the timeout above */
     }
     check_error(err, ECANCELED);
@@ -441,7 +441,7 @@ static int escape_while_cancelled(void)
 {
     int err;
 
-    bide_timeout(0, err) {
+    bide_timeout (0, err) {
         return bide_sleep(3600);
     }
     return 0;

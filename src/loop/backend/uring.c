@@ -191,7 +191,7 @@ static bool attempted_first(const struct bide__op *op)
     case BIDE__OP_SEND_MESSAGE:
     case BIDE__OP_WRITE:
         return true;
-    case BIDE__OP_CONNECT: /* a local one never waits; when the listener's queue is full, io_uring would try again for ever */
+    case BIDE__OP_CONNECT: /* a local one never waits: it is through at once, or refused because the listener's queue is full */
         return op->u.address->sa_family == AF_UNIX;
     default:
         return op->foreign || op->likely_ready;
