@@ -6,7 +6,10 @@
     (gdb) bide-context ADDRESS COMMAND     runs any gdb command as if that flow were the one that stopped,
                                            for instance: bide-context ADDRESS bt full
 
-Works on live processes and on core files: nothing is written, neither memory nor registers. Other scripts may call
+    (gdb) bide-tasks                       the tree of tasks of the selected thread's loop, and what each waits for
+    (gdb) bide-task NAME|ADDRESS [COMMAND] backtrace (or any command) in a parked task; NAME: the first of that name
+
+The task commands need the library's debug information. Works on live processes and on core files: nothing is written, neither memory nor registers. Other scripts may call
 parked_backtrace(stack_pointer).
 
 How: while a command runs, an unwinder claims that the frame the thread really stopped in was called from the place in
@@ -132,4 +135,100 @@ class BideContext(gdb.Command):
         gdb.write(parked_backtrace(stack_pointer, command))
 
 
+SCOPE_GROUP = "BIDE__SCOPE_GROUP"
+
+
+def current_loop():
+    """The loop that runs in the selected thread."""
+    try:
+        loop = gdb.parse_and_eval("bide__loop")
+    except gdb.error as error:
+        raise gdb.GdbError("bide's loop is not visible here (%s): is the library built with -g?" % error)
+    if int(loop) == 0:
+        raise gdb.GdbError("no loop runs in this thread; select another one with `thread N`")
+    return loop
+
+
+def scopes_of(task):
+    """The scopes of a task, outermost first."""
+    scopes = []
+    scope = task["scope"]
+    while int(scope) != 0:
+        scopes.append(scope)
+        if scope == task["root"].address:
+            break
+        scope = scope["parent"]
+    return reversed(scopes)
+
+
+def children_of(task):
+    """The tasks that a task owns, in the order of its groups."""
+    group_kind = int(gdb.parse_and_eval(SCOPE_GROUP))
+    group_type = gdb.lookup_type("struct bide_group").pointer()
+    for scope in scopes_of(task):
+        if int(scope["kind"]) != group_kind:
+            continue
+        child = scope.cast(group_type)["first"]
+        while int(child) != 0:
+            yield child
+            child = child["next"]
+
+
+def all_tasks():
+    """(depth, task) for each living task of the selected thread's loop, parents first."""
+    run = current_loop()["owner"].cast(gdb.lookup_type("struct bide__run").pointer())
+    todo = [(0, run["main_task"])] if int(run["main_task"]) != 0 else []
+    while todo:
+        depth, task = todo.pop()
+        yield depth, task
+        todo.extend((depth + 1, child) for child in reversed(list(children_of(task))))
+
+
+def state_of(loop, task):
+    if int(loop["current"]) == int(task):
+        return "runs"
+    waiter = task["waiter"]
+    if int(waiter) == 0:
+        return "is ready"
+    return "waits for %s" % (waiter["what"].string() if int(waiter["what"]) != 0 else "something")
+
+
+class BideTasks(gdb.Command):
+    """bide-tasks: the tree of tasks of the selected thread's loop, and what each waits for."""
+
+    def __init__(self):
+        super().__init__("bide-tasks", gdb.COMMAND_STACK)
+
+    def invoke(self, argument, from_tty):
+        loop = current_loop()
+        for depth, task in all_tasks():
+            gdb.write("%s%#x '%s' (%s:%d) %s\n" % ("    " * depth, int(task), task["name"].string(), task["file"].string(),
+                                                 int(task["line"]), state_of(loop, task)))
+
+
+class BideTask(gdb.Command):
+    """bide-task NAME|ADDRESS [COMMAND]: backtrace (or any command) in a parked task."""
+
+    def __init__(self):
+        super().__init__("bide-task", gdb.COMMAND_STACK)
+
+    def invoke(self, argument, from_tty):
+        arguments = gdb.string_to_argv(argument)
+        if not arguments:
+            raise gdb.GdbError("usage: bide-task NAME|ADDRESS [COMMAND]")
+        wanted = arguments[0]
+        for _, task in all_tasks():
+            if wanted in (task["name"].string(), "%#x" % int(task)):
+                break
+        else:
+            raise gdb.GdbError("no task is called, or lies at, '%s'; see bide-tasks" % wanted)
+        if int(current_loop()["current"]) == int(task):
+            gdb.write(gdb.execute(" ".join(arguments[1:]) or "bt", to_string=True))
+            return
+        stack_pointer = int(task["coroutine"]["context"]["stack_pointer"])
+        gdb.write(parked_backtrace(stack_pointer, " ".join(arguments[1:]) or "bt"))
+
+
 BideContext()
+BideTasks()
+BideTask()

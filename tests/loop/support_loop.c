@@ -73,7 +73,8 @@ static void trial_ended(void *argument)
 
 bool begin(struct bide_loop *loop, struct trial *trial, struct bide__op op)
 {
-    *trial = (struct trial){ .op = op, .due = { .function = trial_ended, .argument = trial, .loop = loop, .persistent = true } };
+    *trial = (struct trial){ .op = op,
+                             .due = { .function = trial_ended, .argument = trial, .loop = loop, .persistent = true } };
     trial->op.ready = (uintptr_t)&trial->due | BIDE__READY_CALLBACK;
     check_eq(bide__ready_reserve(loop), 0);
     if (!loop->backend->submit(loop, &trial->op))

@@ -413,7 +413,8 @@ unit_test(connect_to_a_local_socket_with_a_full_queue)
 
 unit_test(bad_descriptors_are_refused)
 {
-    const enum bide__op_kind kinds[] = { BIDE__OP_READABLE, BIDE__OP_WRITABLE, BIDE__OP_RECEIVE, BIDE__OP_SEND, BIDE__OP_ACCEPT, BIDE__OP_READ, BIDE__OP_WRITE };
+    const enum bide__op_kind kinds[] = { BIDE__OP_READABLE, BIDE__OP_WRITABLE, BIDE__OP_RECEIVE, BIDE__OP_SEND,
+                                         BIDE__OP_ACCEPT,   BIDE__OP_READ,     BIDE__OP_WRITE };
     char buffer[8] = "";
     int pair[2];
 
@@ -434,7 +435,7 @@ unit_test(bad_descriptors_are_refused)
         op.foreign = true;
         check_error(run_op(&loop, op), EBADF);
     }
-    loop.backend->forget(&loop, -1);      /* ignored, as is one that was never heard of */
+    loop.backend->forget(&loop, -1); /* ignored, as is one that was never heard of */
     loop.backend->forget(&loop, 1 << 20);
     bide__loop_close(&loop);
     return 0;

@@ -123,7 +123,11 @@ unit_test(cancelled_connect)
     int listener = listen_anywhere(&address, 0);
     for (; count < 16; count++) {
         clients[count] = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-        begin(&loop, &trials[count], (struct bide__op){ .kind = BIDE__OP_CONNECT, .descriptor = clients[count], .u.address = (struct sockaddr *)&address, .size = sizeof address });
+        begin(&loop, &trials[count],
+              (struct bide__op){ .kind = BIDE__OP_CONNECT,
+                                 .descriptor = clients[count],
+                                 .u.address = (struct sockaddr *)&address,
+                                 .size = sizeof address });
         poll_loop(&loop);
         poll_loop(&loop);
         if (!trials[count].ended)

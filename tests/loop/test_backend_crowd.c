@@ -151,7 +151,11 @@ unit_test(a_crowd_playing_ball)
         for (int side = 0; side < 2; side++) {
             struct player *player = &players[i][side];
 
-            *player = (struct player){ .descriptor = pairs[i][side], .rounds = 20, .trial.due = { .function = played, .argument = player, .loop = &loop, .persistent = true } };
+            *player = (struct player){
+                .descriptor = pairs[i][side],
+                .rounds = 20,
+                .trial.due = { .function = played, .argument = player, .loop = &loop, .persistent = true }
+            };
             check_eq(bide__ready_reserve(&loop), 0);
         }
     }

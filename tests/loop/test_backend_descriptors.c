@@ -170,7 +170,9 @@ unit_test(owned_descriptors_refuse_foreign_operations)
 
 unit_test(a_wait_is_never_too_short)
 {
-    const int64_t lengths[] = { 1, 1000, BIDE__MILLISECOND - 1, BIDE__MILLISECOND, BIDE__MILLISECOND + 1, 5 * BIDE__MILLISECOND + 7 };
+    const int64_t lengths[] = {
+        1, 1000, BIDE__MILLISECOND - 1, BIDE__MILLISECOND, BIDE__MILLISECOND + 1, 5 * BIDE__MILLISECOND + 7
+    };
 
     open_loop(&loop);
     poll_loop(&loop);

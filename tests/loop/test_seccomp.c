@@ -81,7 +81,8 @@ static void check_refusal(const char *why)
     check_str(bide_backend_name(&loop), "epoll");
     snprintf(expected, sizeof expected, "io_uring refused: %s", why);
     check_str(bide_backend_reason(&loop), expected);
-    snprintf(expected, sizeof expected, "bide: io_uring was asked for by the run options but cannot be used (%s); using epoll\n", why);
+    snprintf(expected, sizeof expected,
+             "bide: io_uring was asked for by the run options but cannot be used (%s); using epoll\n", why);
     check_str(said, expected);
     check_that_it_works();
 }

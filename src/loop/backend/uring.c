@@ -87,14 +87,16 @@ static struct descriptor *find(struct uring *state, int descriptor)
 static bool harvest(struct uring *state)
 {
     struct bide__ring *ring = &state->ring;
-    unsigned head = *ring->completion_head, first = head, tail = __atomic_load_n(ring->completion_tail, __ATOMIC_ACQUIRE);
+    unsigned head = *ring->completion_head, first = head,
+             tail = __atomic_load_n(ring->completion_tail, __ATOMIC_ACQUIRE);
 
     for (; head != tail; head++) {
         const struct io_uring_cqe *completion = &ring->completions[head & ring->completion_mask];
         struct bide__op *op = (struct bide__op *)(uintptr_t)completion->user_data;
 
         if (tail - head > 4)
-            __builtin_prefetch((const void *)(uintptr_t)ring->completions[(head + 4) & ring->completion_mask].user_data, 1);
+            __builtin_prefetch((const void *)(uintptr_t)ring->completions[(head + 4) & ring->completion_mask].user_data,
+                               1);
         if (completion->user_data == NOBODY)
             continue;
         op->result = completion->res;
@@ -125,7 +127,8 @@ static struct io_uring_sqe *take(struct uring *state)
 static void begin_poll(struct uring *state, struct bide__op *op)
 {
     struct io_uring_sqe *entry = take(state);
-    unsigned events = bide__op_is_input(op) ? POLLIN | (op->kind == BIDE__OP_READABLE ? (unsigned)POLLRDHUP : 0U) : (unsigned)POLLOUT;
+    unsigned events =
+        bide__op_is_input(op) ? POLLIN | (op->kind == BIDE__OP_READABLE ? (unsigned)POLLRDHUP : 0U) : (unsigned)POLLOUT;
 
     if (__BYTE_ORDER__ == __ORDER_BIG_ENDIAN__)
         events = events << 16 | events >> 16;
@@ -286,7 +289,8 @@ static void settle(struct bide_loop *loop, struct uring *state)
         if (result == -EBADF) /* so the number is nobody's */
             state->table[op->descriptor].owned = false;
         finish(op, result);
-        if (state->ring.valgrind && op->kind == BIDE__OP_RECEIVE && result > 0) /* it does not see what the kernel wrote */
+        if (state->ring.valgrind && op->kind == BIDE__OP_RECEIVE &&
+            result > 0) /* it does not see what the kernel wrote */
             bide__valgrind_request(0, 0x4d430002, (uintptr_t)op->u.buffer, (uintptr_t)result);
         bide__ready_push(loop, op->ready);
     }

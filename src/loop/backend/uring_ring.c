@@ -47,7 +47,8 @@ enum {
     FEATURE_FAST_POLL = 1 << 5,
     FEATURE_EXT_ARG = 1 << 8,
     FEATURE_CQE_SKIP = 1 << 11,
-    FEATURES_NEEDED = FEATURE_SINGLE_MMAP | FEATURE_NODROP | FEATURE_SUBMIT_STABLE | FEATURE_FAST_POLL | FEATURE_EXT_ARG,
+    FEATURES_NEEDED =
+        FEATURE_SINGLE_MMAP | FEATURE_NODROP | FEATURE_SUBMIT_STABLE | FEATURE_FAST_POLL | FEATURE_EXT_ARG,
     ENTER_GETEVENTS = 1 << 0,
     ENTER_EXT_ARG = 1 << 3,
     ENTER_REGISTERED_RING = 1 << 4,
@@ -111,10 +112,12 @@ static void explain_setup(int err, char *reason, size_t size)
 static int setup(struct bide__ring *ring, struct io_uring_params *parameters, char *reason, size_t size)
 {
     int err = -EINVAL;
-    size_t best = ring->valgrind ? WITHOUT_DEFERRING : 0; /* see enter_under_valgrind; deferred completions do not end a poll() */
+    size_t best =
+        ring->valgrind ? WITHOUT_DEFERRING : 0; /* see enter_under_valgrind; deferred completions do not end a poll() */
 
     for (size_t i = best; i < sizeof setup_flags / sizeof setup_flags[0] && err == -EINVAL; i++) {
-        *parameters = (struct io_uring_params){ .flags = setup_flags[i] | SETUP_CLAMP | SETUP_CQSIZE, .cq_entries = COMPLETIONS };
+        *parameters =
+            (struct io_uring_params){ .flags = setup_flags[i] | SETUP_CLAMP | SETUP_CQSIZE, .cq_entries = COMPLETIONS };
         ring->descriptor = (int)syscall(__NR_io_uring_setup, SUBMISSIONS, parameters);
         ring->setup_flags = parameters->flags;
         err = ring->descriptor < 0 ? -errno : 0;
@@ -133,8 +136,9 @@ static int setup(struct bide__ring *ring, struct io_uring_params *parameters, ch
 
 static int probe_operations(const struct bide__ring *ring, char *reason, size_t size)
 {
-    static const unsigned char needed[] = { IORING_OP_POLL_ADD, IORING_OP_SENDMSG, IORING_OP_ACCEPT, IORING_OP_ASYNC_CANCEL,
-                                            IORING_OP_CONNECT,  IORING_OP_SEND,    IORING_OP_RECV };
+    static const unsigned char needed[] = { IORING_OP_POLL_ADD,     IORING_OP_SENDMSG, IORING_OP_ACCEPT,
+                                            IORING_OP_ASYNC_CANCEL, IORING_OP_CONNECT, IORING_OP_SEND,
+                                            IORING_OP_RECV };
     union {
         struct io_uring_probe probe;
         char memory[sizeof(struct io_uring_probe) + PROBED_OPERATIONS * sizeof(struct io_uring_probe_op)];
@@ -163,11 +167,13 @@ static int map(struct bide__ring *ring, const struct io_uring_params *parameters
 
     ring->rings_size = submission_size > completion_size ? submission_size : completion_size;
     ring->submissions_size = parameters->sq_entries * sizeof(struct io_uring_sqe);
-    char *rings = mmap(NULL, ring->rings_size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, ring->descriptor, (off_t)IORING_OFF_SQ_RING);
+    char *rings = mmap(NULL, ring->rings_size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, ring->descriptor,
+                       (off_t)IORING_OFF_SQ_RING);
     if (rings == MAP_FAILED)
         return -errno;
     ring->rings_memory = rings;
-    void *submissions = mmap(NULL, ring->submissions_size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, ring->descriptor, (off_t)IORING_OFF_SQES);
+    void *submissions = mmap(NULL, ring->submissions_size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE,
+                             ring->descriptor, (off_t)IORING_OFF_SQES);
     if (submissions == MAP_FAILED)
         return -errno;
     ring->submissions = submissions;
@@ -288,12 +294,13 @@ int bide__ring_enter(struct bide__ring *ring, unsigned submit, int64_t timeout)
     if (__builtin_expect(ring->valgrind, 0) && timeout)
         return enter_under_valgrind(ring, submit, timeout);
     __atomic_store_n(ring->submission_tail, ring->tail, __ATOMIC_RELEASE);
-    long entered = syscall(__NR_io_uring_enter, ring->enter_descriptor, submit, timeout ? 1 : 0, flags, limited ? &argument : NULL,
-                           limited ? sizeof argument : 0);
+    long entered = syscall(__NR_io_uring_enter, ring->enter_descriptor, submit, timeout ? 1 : 0, flags,
+                           limited ? &argument : NULL, limited ? sizeof argument : 0);
     if (entered >= 0)
         return 0;
     if (errno == EINTR || errno == ETIME || errno == EBUSY || errno == EAGAIN)
         return -errno;
-    fprintf(stderr, "bide: io_uring_enter: %s: the ring is lost (did somebody close its descriptor, %d?)\n", strerror(errno), ring->descriptor);
+    fprintf(stderr, "bide: io_uring_enter: %s: the ring is lost (did somebody close its descriptor, %d?)\n",
+            strerror(errno), ring->descriptor);
     abort();
 }

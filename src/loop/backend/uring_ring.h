@@ -54,7 +54,8 @@ static inline unsigned bide__ring_unsubmitted(const struct bide__ring *ring)
 /* True when the kernel holds completions back that only another enter brings: more than it delivers at once, or than fitted into the ring. */
 static inline bool bide__ring_holds_back(const struct bide__ring *ring)
 {
-    return __atomic_load_n(ring->submission_flags, __ATOMIC_RELAXED) & ((1U << 1) | (1U << 2)); /* CQ_OVERFLOW, TASKRUN */
+    return __atomic_load_n(ring->submission_flags, __ATOMIC_RELAXED) &
+           ((1U << 1) | (1U << 2)); /* CQ_OVERFLOW, TASKRUN */
 }
 
 /*
