@@ -9,6 +9,7 @@
  * descriptors or memory the acceptor says so once and tries again after a second, while the others go on.
  */
 #include <errno.h>
+#include <math.h>
 #include <stdio.h>
 
 #include <bide/stream.h>
@@ -97,6 +98,8 @@ static int supervise(struct server *server, bide_task *acceptor)
     {
         server->handlers = handlers;
         result = bide_join(acceptor);
+        if (!bide_done(acceptor)) /* cancelled together with us, it has not come to its end yet: the kernel may still be at it (R5) */
+            bide_shield(INFINITY) (void)bide_join(acceptor);
         bide__listener_stop(server->listener);
         if (result != -ECANCELED)
             bide_group_cancel(handlers);

@@ -45,7 +45,7 @@ int bide__wake_open(struct bide_loop *loop)
     if (loop->wake_descriptor < 0)
         return -errno;
     read_again(loop);
-    return 0;
+    return loop->wake_op.done ? (int)loop->wake_op.result : 0; /* not waiting: no memory, and no thread could ever wake us */
 }
 
 void bide__wake_close(struct bide_loop *loop)

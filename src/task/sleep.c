@@ -41,5 +41,5 @@ int bide_sleep(double seconds)
 
 double bide_time(void)
 {
-    return (double)(bide__loop ? bide__loop_now(bide__loop) : bide__clock_now()) * 1e-9;
+    return (double)(bide__loop ? bide__loop_now(bide__loop) : bide__clock_now()) / 1e9; /* divided, so that whole seconds are exact */
 }

@@ -145,7 +145,9 @@ static bool epoll_submit(struct bide_loop *loop, struct bide__op *op)
     struct bide__op **place = bide__op_is_input(op) ? &entry->input : &entry->output;
     if (*place || (op->foreign && entry->registered))
         return finish(op, -EBUSY);
-    bool try = !entry->registered || (bide__op_is_input(op) ? entry->may_read : entry->may_write) || op->kind == BIDE__OP_CONNECT;
+    /* a first wait for readiness is not tried but registered: what is ready comes with the next poll, and every later wait knows its bit */
+    bool is_poll = op->kind == BIDE__OP_READABLE || op->kind == BIDE__OP_WRITABLE;
+    bool try = entry->registered ? (bide__op_is_input(op) ? entry->may_read : entry->may_write) || op->kind == BIDE__OP_CONNECT : op->foreign || !is_poll;
     if (try) {
         int64_t result = bide__op_attempt(op, true);
 
