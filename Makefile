@@ -12,7 +12,7 @@ build: ## libraries, program and examples, as users get them, in build/
 
 demo: ## build and run the demonstration
 	@tools/setup build
-	@tools/build release example-demo
+	@tools/build release example-demo bide-program
 	@build/examples/demo
 
 test: ## everything that is tested with the default compiler, on every backend
