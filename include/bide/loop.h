@@ -2,7 +2,8 @@
  * bide/loop.h - the callback-level API under the coroutines
  *
  * For code that is not written as tasks: other front ends, drivers of foreign libraries, guests. Callbacks run on the loop's own stack, in turn with
- * the tasks, and must not wait (a call that waits answers -EPERM there).
+ * the tasks, and must not wait (a call that waits answers -EPERM there). The functions belong to the thread that runs the loop, except for
+ * bide_call_soon_threadsafe: those that can fail answer -EPERM in another one, in debug mode with a message that names both.
  */
 #ifndef BIDE_LOOP_H
 #define BIDE_LOOP_H
@@ -68,6 +69,17 @@ BIDE_EXPORT int bide_add_signal_handler(bide_loop *loop, int signal_number, void
 
 /* bide_remove_signal_handler - restores what the signal did before. True if there was a handler. The end of run() removes them all. */
 BIDE_EXPORT bool bide_remove_signal_handler(bide_loop *loop, int signal_number);
+
+/*
+ * bide_get_debug - whether the loop is in debug mode (run option debug, environment BIDE_DEBUG): then a step of a task, or a callback, that takes longer than
+ * bide_slow_callback_duration is reported on stderr, and so are other mistakes; see bide/debug.h. bide_set_debug turns it on or off from the next turn on. Follows loop.get_debug, set_debug.
+ */
+BIDE_EXPORT bool bide_get_debug(const bide_loop *loop);
+BIDE_EXPORT void bide_set_debug(bide_loop *loop, bool debug);
+
+/* bide_slow_callback_duration - seconds a step may take in debug mode before it is reported. bide_set_slow_callback_duration sets it; the run option does at the start. Follows loop.slow_callback_duration. */
+BIDE_EXPORT double bide_slow_callback_duration(const bide_loop *loop);
+BIDE_EXPORT void bide_set_slow_callback_duration(bide_loop *loop, double seconds);
 
 /* What a loop runs on; see bide_loop_information(). The texts are valid as long as the loop. */
 typedef struct bide_loop_facts {

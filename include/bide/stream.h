@@ -106,7 +106,7 @@ BIDE_EXPORT int bide_listen(const char *host, int port, bide_listener **ret_list
 BIDE_EXPORT int bide_listener_port(const bide_listener *listener);
 
 /*
- * bide_accept - waits for the next connection. 0; -EMFILE, -ENFILE, -ENOMEM, -ENOBUFS (the connection stays queued: wait a little, then try again); -ECANCELED. A connection that was given up before we took it is
+ * bide_accept - waits for the next connection. 0; -EMFILE, -ENFILE, -ENOMEM, -ENOBUFS (the connection stays queued: wait a little, then try again; when it is the stream that there is no memory for, the connection is closed); -ECANCELED. A connection that was given up before we took it is
  * skipped.
  */
 BIDE_EXPORT int bide_accept(bide_listener *listener, bide_stream **ret_stream);

@@ -53,7 +53,7 @@ typedef struct bide_test_options {
     unsigned allow;             /* BIDE_ALLOW_... */
     const char *expect_failure; /* a reason: the test is known to fail, that is fine; passing is not */
     const char *skip;           /* a reason: it is not run */
-    int seeds;                  /* run it this many times, each time with another order of the ready tasks; 0: once, first in first out */
+    int seeds;                  /* run it this many times, each time with another order of the ready tasks; 0: once, first in first out (or as --seed says); -1: never in another order */
     int points_max;             /* faults and cancel everywhere: how many points in turn at most; 0: 1000 */
     const char *faults;         /* bide_test_faults: which of "memory", "eintr", "eagain", "short", "error", separated by blanks; NULL: all but "error" */
     bool may_swallow;           /* cancel everywhere: the body may turn the cancellation into a result of its own */

@@ -44,7 +44,7 @@ static struct bide__http_client_host *host_of(bide_http_client *client, const st
     host = calloc(1, sizeof *host + strlen(url->host) + 1);
     if (!host)
         return NULL;
-    strcpy(host->name, url->host);
+    memcpy(host->name, url->host, strlen(url->host) + 1);
     host->port = url->port;
     host->next = *bucket;
     *bucket = host;

@@ -144,7 +144,7 @@ static int resolve_by_name(struct bide__record *task, const char *host, int port
     lookup->waiter = &waiter.waiter;
     lookup->port = port;
     lookup->passive = passive;
-    strcpy(lookup->host, host);
+    memcpy(lookup->host, host, strlen(host) + 1);
     int err = bide__thread_pool_submit(loop->resolvers, &lookup->job);
     if (err < 0) {
         drop(lookup);

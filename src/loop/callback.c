@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "loop/debug.h"
 #include "loop/loop.h"
 
 enum { SLAB_CALLBACKS = 64 };
@@ -76,10 +77,13 @@ void bide__callback_run(struct bide__callback *callback)
         function(argument);
 }
 
-static int schedule(bide_loop *loop, int64_t deadline, void (*function)(void *), void *argument, bide_handle *ret_handle)
+static int schedule(bide_loop *loop, const char *call, int64_t deadline, void (*function)(void *), void *argument, bide_handle *ret_handle)
 {
-    struct bide__callback *callback = take(loop);
+    int err = bide__debug_check_thread(loop, bide__loop, call);
 
+    if (err < 0)
+        return err;
+    struct bide__callback *callback = take(loop);
     if (!callback)
         return -ENOMEM;
     if (deadline <= 0) {
@@ -97,19 +101,19 @@ static int schedule(bide_loop *loop, int64_t deadline, void (*function)(void *),
 
 int bide_call_soon(bide_loop *loop, void (*callback)(void *argument), void *argument, bide_handle *ret_handle)
 {
-    return schedule(loop, 0, callback, argument, ret_handle);
+    return schedule(loop, "bide_call_soon", 0, callback, argument, ret_handle);
 }
 
 int bide_call_later(bide_loop *loop, double delay, void (*callback)(void *argument), void *argument, bide_handle *ret_handle)
 {
-    return schedule(loop, bide__deadline_after(bide__loop_now(loop), delay), callback, argument, ret_handle);
+    return schedule(loop, "bide_call_later", bide__deadline_after(bide__loop_now(loop), delay), callback, argument, ret_handle);
 }
 
 int bide_call_at(bide_loop *loop, double when, void (*callback)(void *argument), void *argument, bide_handle *ret_handle)
 {
     int64_t deadline = bide__nanoseconds(when);
 
-    return schedule(loop, deadline > 0 ? deadline : 1, callback, argument, ret_handle);
+    return schedule(loop, "bide_call_at", deadline > 0 ? deadline : 1, callback, argument, ret_handle);
 }
 
 bool bide_handle_cancel(bide_handle handle)

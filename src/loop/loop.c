@@ -21,6 +21,7 @@
 #include <string.h>
 
 #include "base/tick.h"
+#include "loop/debug.h"
 #include "loop/thread_pool.h"
 
 #define VIRTUAL_START (1000 * BIDE__SECOND) /* so that a little before the start is a time too */
@@ -91,6 +92,10 @@ static __attribute__((noinline)) bool time_says_poll(struct bide_loop *loop)
 {
     uint64_t now = bide__tick();
 
+    if (loop->debug || loop->hurry || loop->stepping) {
+        loop->turns_to_tick = 0;
+        return true;
+    }
     loop->turns_to_tick = now - loop->ticked_at > loop->poll_interval / 8 ? 0 : TURNS_PER_TICK - 1;
     loop->ticked_at = now;
     if (now - loop->polled_at <= loop->poll_interval)
@@ -159,7 +164,7 @@ void bide__park(struct bide_loop *loop)
         }
     }
     loop->current = NULL;
-    bide__context_switch(&self->context, &loop->context);
+    bide__context_switch(&self->context, loop->home);
 }
 
 /* Runs what stands in the queue up to batch_end, which the tasks move on themselves as long as no poll is due. */
@@ -177,6 +182,57 @@ static void run_turns(struct bide_loop *loop)
             bide__context_enter(&loop->context, &loop->current->context);
         }
     }
+}
+
+/*
+ * The same in debug mode: each step is timed. As far as a task that parks can see it was the last one of its turn and a poll is due, so it comes back here; that costs the
+ * steps of other programs nothing. Who runs is written down before: afterwards the name may be gone.
+ */
+static void run_turns_watched(struct bide_loop *loop)
+{
+    char what[BIDE__DEBUG_WHAT];
+
+    begin_turn(loop);
+    uint32_t end = loop->batch_end;
+    while ((int32_t)(end - loop->ready_head) > 0) {
+        uintptr_t entry = loop->ready[loop->ready_head++ & loop->ready_mask];
+
+        loop->batch_end = loop->ready_head;
+        loop->turns_to_tick = 0;
+        bide__debug_describe(loop, entry, what);
+        int64_t start = bide__clock_now();
+        if (entry & BIDE__READY_CALLBACK) {
+            bide__callback_run((struct bide__callback *)(entry & ~BIDE__READY_CALLBACK));
+        } else {
+            loop->current = (struct bide__coroutine *)entry;
+            loop->budget = BIDE__BUDGET;
+            bide__context_enter(&loop->context, &loop->current->context);
+        }
+        bide__debug_step(loop, what, bide__clock_now() - start);
+    }
+    loop->batch_end = loop->ready_head;
+}
+
+void bide__loop_step_into(struct bide_loop *loop, struct bide__coroutine *coroutine)
+{
+    struct bide__coroutine *self = loop->current;
+    struct bide__context *home = loop->home;
+    uint32_t end = loop->batch_end;
+    unsigned budget = loop->budget;
+
+    /* as in run_turns_watched, what parks finds nobody else to run and comes home: to us */
+    loop->batch_end = loop->ready_head;
+    loop->turns_to_tick = 0;
+    loop->stepping++;
+    loop->home = self ? &self->context : &loop->context;
+    loop->current = coroutine;
+    loop->budget = BIDE__BUDGET;
+    bide__context_switch(loop->home, &coroutine->context);
+    loop->current = self;
+    loop->home = home;
+    loop->budget = budget;
+    loop->stepping--;
+    loop->batch_end = end;
 }
 
 static int64_t time_to_wait(struct bide_loop *loop)
@@ -251,32 +307,73 @@ static void gather_events_virtually(struct bide_loop *loop)
         loop->virtual_now = next;
 }
 
-static void poll(struct bide_loop *loop)
+static void after_poll(struct bide_loop *loop)
 {
-    if (__builtin_expect(loop->virtual_clock, 0))
-        gather_events_virtually(loop);
-    else
-        gather_events(loop, time_to_wait(loop));
     if (loop->timers.size)
         bide__timers_expire(&loop->timers, bide__loop_now(loop));
     trim_stacks(loop);
     loop->polled_at = bide__tick();
 }
 
-void bide__loop_run(struct bide_loop *loop, const bool *stop)
+static void poll(struct bide_loop *loop)
+{
+    if (__builtin_expect(loop->virtual_clock, 0))
+        gather_events_virtually(loop);
+    else
+        gather_events(loop, time_to_wait(loop));
+    after_poll(loop);
+}
+
+/* The loop is this thread's from here to leave(). Returns the one that was before. */
+static struct bide_loop *enter(struct bide_loop *loop)
 {
     struct bide_loop *outer = bide__loop;
 
     bide__loop = loop;
     loop->poll_interval = bide__ticks_short();
+    loop->home = &loop->context;
+    atomic_store_explicit(&loop->thread, bide__debug_thread(), memory_order_relaxed);
     bide__context_adopt(&loop->context);
+    return outer;
+}
+
+static void leave(struct bide_loop *loop, struct bide_loop *outer)
+{
+    bide__context_release(&loop->context);
+    atomic_store_explicit(&loop->thread, 0, memory_order_relaxed);
+    bide__loop = outer;
+}
+
+static void run_one_batch(struct bide_loop *loop)
+{
+    if (__builtin_expect(loop->debug, 0))
+        run_turns_watched(loop);
+    else
+        run_turns(loop);
+    loop->hurry = false;
+}
+
+void bide__loop_run(struct bide_loop *loop, const bool *stop)
+{
+    struct bide_loop *outer = enter(loop);
+
     while (!*stop) {
         if (loop->ready_head == loop->ready_tail || poll_is_due(loop))
             poll(loop);
-        run_turns(loop);
+        run_one_batch(loop);
     }
-    bide__context_release(&loop->context);
-    bide__loop = outer;
+    leave(loop, outer);
+}
+
+void bide__loop_turn(struct bide_loop *loop)
+{
+    struct bide_loop *outer = enter(loop);
+
+    gather_events(loop, 0);
+    after_poll(loop);
+    bide__loop_hurry(loop);
+    run_one_batch(loop);
+    leave(loop, outer);
 }
 
 static int choose_backend(struct bide_loop *loop, const char *wanted, char *reason, size_t size)
@@ -323,6 +420,8 @@ int bide__loop_open(struct bide_loop *loop, const struct bide__loop_options *opt
     loop->thread_limit = options->thread_limit;
     loop->virtual_clock = options->virtual_clock;
     loop->virtual_now = VIRTUAL_START;
+    loop->debug = options->debug;
+    loop->slow_callback_duration = options->slow_callback_duration > 0 ? bide__nanoseconds(options->slow_callback_duration) : BIDE__SLOW_CALLBACK_DEFAULT;
     loop->shuffle = options->shuffle_seed;
     int err = bide__context_supported(reason, reason_size);
     if (err < 0)

@@ -58,6 +58,7 @@ struct bide_loop {
 
     struct bide__coroutine *current; /* whose code runs; NULL: the loop's own, or a callback's */
     struct bide__context context;    /* the loop's own flow while a task runs */
+    struct bide__context *home;      /* where a task that parks goes when no other is to run: &context, or who started it eagerly */
     unsigned turns_to_tick;          /* until the time is looked at */
     uint64_t ticked_at;              /* tick of the last look */
     uint64_t polled_at;              /* tick of the last poll */
@@ -70,6 +71,12 @@ struct bide_loop {
     size_t jobs_under_way; /* given to threads and not back yet */
     uint64_t shuffle;      /* state of the generator that orders the tasks of a turn; 0: first in, first out */
     struct bide__hooks *hooks;
+    bool debug;           /* steps are timed, mistakes looked for: loop/debug.h */
+    bool hurry;           /* the running turn is to be the last one before the next look at the stop flag */
+    unsigned stepping;    /* first steps that run inside of another one: bide__loop_step_into */
+    bool said_unguarded;  /* that stacks have no guard */
+    int64_t slow_callback_duration; /* nanoseconds a step may take in debug mode */
+    atomic_int thread;    /* the kernel's number of the thread that runs the loop; 0: none does */
     const struct bide__backend *backend;
     void *backend_state;
     char backend_reason[160];
@@ -122,6 +129,8 @@ struct bide__loop_options {
     size_t thread_limit;
     bool virtual_clock;
     uint64_t shuffle_seed;
+    bool debug;
+    double slow_callback_duration; /* seconds; 0: 0.1 */
     void (*describe)(const void *record, char *text, size_t size);
     void (*on_discard)(void *record);
 };
@@ -134,6 +143,19 @@ void bide__loop_close(struct bide_loop *loop);
 
 /* Turns the loop until *stop is true. */
 void bide__loop_run(struct bide_loop *loop, const bool *stop);
+
+/* Has the loop look at its stop flag after this turn; otherwise turns may go on until the next poll. */
+static inline void bide__loop_hurry(struct bide_loop *loop)
+{
+    loop->hurry = true;
+    loop->turns_to_tick = 0;
+}
+
+/* One turn, with a poll that does not wait before it. */
+void bide__loop_turn(struct bide_loop *loop);
+
+/* Runs a ready coroutine up to its first wait, or its end, here and now. It does not stand in the ready queue. From a task or a callback. */
+void bide__loop_step_into(struct bide_loop *loop, struct bide__coroutine *coroutine);
 
 /* The loop's clock, in nanoseconds. */
 static inline int64_t bide__loop_now(const struct bide_loop *loop)

@@ -23,7 +23,7 @@ static int64_t attempt_connect(struct bide__op *op, bool first)
     socklen_t length = sizeof error;
     struct pollfd poller = { .fd = op->descriptor, .events = POLLOUT };
 
-    if (poll(&poller, 1, 0) == 0)
+    if (poll(&poller, 1, 0) <= 0)
         return -EAGAIN;
     if (getsockopt(op->descriptor, SOL_SOCKET, SO_ERROR, &error, &length) < 0)
         return -errno;

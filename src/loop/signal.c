@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <string.h>
 
+#include "loop/debug.h"
 #include "loop/loop.h"
 
 enum { SIGNALS = NSIG };
@@ -36,6 +37,10 @@ int bide_add_signal_handler(bide_loop *loop, int signal_number, void (*callback)
     struct bide_loop *nobody = NULL;
     struct sigaction action = { .sa_handler = on_signal, .sa_flags = SA_RESTART | SA_ONSTACK };
 
+    int err = bide__debug_check_thread(loop, bide__loop, "bide_add_signal_handler");
+
+    if (err < 0)
+        return err;
     if (signal_number < 1 || signal_number >= SIGNALS)
         return -EINVAL;
     if (!atomic_compare_exchange_strong(&signals.loop, &nobody, loop) && nobody != loop)
@@ -46,8 +51,7 @@ int bide_add_signal_handler(bide_loop *loop, int signal_number, void (*callback)
         return 0;
     sigfillset(&action.sa_mask);
     if (sigaction(signal_number, &action, &signals.before[signal_number]) < 0) {
-        int err = -errno;
-
+        err = -errno;
         if (!signals.count)
             atomic_store(&signals.loop, NULL);
         return err;

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
+#include "loop/debug.h"
 #include "loop/loop.h"
 
 struct bide__watcher {
@@ -139,12 +140,16 @@ static bool take_out(struct bide_loop *loop, int descriptor, enum bide__op_kind 
 
 int bide_add_reader(bide_loop *loop, int descriptor, void (*callback)(void *argument), void *argument)
 {
-    return add(loop, descriptor, BIDE__OP_READABLE, callback, argument);
+    int err = bide__debug_check_thread(loop, bide__loop, "bide_add_reader");
+
+    return err < 0 ? err : add(loop, descriptor, BIDE__OP_READABLE, callback, argument);
 }
 
 int bide_add_writer(bide_loop *loop, int descriptor, void (*callback)(void *argument), void *argument)
 {
-    return add(loop, descriptor, BIDE__OP_WRITABLE, callback, argument);
+    int err = bide__debug_check_thread(loop, bide__loop, "bide_add_writer");
+
+    return err < 0 ? err : add(loop, descriptor, BIDE__OP_WRITABLE, callback, argument);
 }
 
 bool bide_remove_reader(bide_loop *loop, int descriptor)

@@ -1,9 +1,11 @@
 /*
  * Barriers: so many tasks pass together.
  *
- * The last to come wakes the others and tells each its number, counted at that moment: a task that was cancelled while it waited leaves no gap and no number twice (asyncio gives
- * them out on arrival, and then does). Nobody is left inside: the barrier is ready for the next round before those it let pass have run. A waiter that is withdrawn is taken off the count
- * at once, not when its task runs, or a newcomer in between would let too few pass. wait is O(1), for the last O(parties), as are abort and reset.
+ * The last to come wakes the others and tells each its number, counted at that moment: a task that was cancelled while
+ * it waited leaves no gap and no number twice (asyncio gives them out on arrival, and then does). Nobody is left
+ * inside: the barrier is ready for the next round before those it let pass have run. A waiter that is withdrawn is
+ * taken off the count at once, not when its task runs, or a newcomer in between would let too few pass. wait is O(1),
+ * for the last O(parties), as are abort and reset.
  *
  * Must never happen: a round of fewer tasks than parties; one index twice.
  */
@@ -87,5 +89,6 @@ bool bide_barrier_broken(const bide_barrier *barrier)
 
 bide_sync_statistics bide_barrier_get_statistics(const bide_barrier *barrier)
 {
-    return (bide_sync_statistics){ .waiting = barrier->count, .value = (long)barrier->count, .limit = barrier->parties };
+    return (
+        bide_sync_statistics){ .waiting = barrier->count, .value = (long)barrier->count, .limit = barrier->parties };
 }

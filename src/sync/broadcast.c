@@ -1,5 +1,6 @@
 /*
- * Broadcasts: a list of tasks, each with a place for one value. send fills in all places and wakes all, O(receivers); nothing is kept for those who come later.
+ * Broadcasts: a list of tasks, each with a place for one value. send fills in all places and wakes all, O(receivers);
+ * nothing is kept for those who come later.
  */
 #include <string.h>
 

@@ -1,10 +1,12 @@
 /*
  * Conditions: those who wait for a notify, beside a lock.
  *
- * A notify wakes nobody: it moves the waiter to the end of the lock's list, and the task runs when it has the lock. So a notification costs one switch, the notified run one at a
- * time in the order they came, and a hundred notified tasks do not all wake to find the lock taken. A waiter that is cancelled takes the same way, marked as not notified: it
- * comes out with -ECANCELED, but holding the lock. Once in the lock's list a waiter cannot be withdrawn; that ends when the holder releases. A notified waiter that is cancelled
- * there was notified all the same (R2), so there is no notification to be passed on.
+ * A notify wakes nobody: it moves the waiter to the end of the lock's list, and the task runs when it has the lock. So
+ * a notification costs one switch, the notified run one at a time in the order they came, and a hundred notified tasks
+ * do not all wake to find the lock taken. A waiter that is cancelled takes the same way, marked as not notified: it
+ * comes out with -ECANCELED, but holding the lock. Once in the lock's list a waiter cannot be withdrawn; that ends when
+ * the holder releases. A notified waiter that is cancelled there was notified all the same (R2), so there is no
+ * notification to be passed on.
  *
  * wait, release: O(1). notify: O(notified).
  *
@@ -61,7 +63,8 @@ int bide_condition_wait(bide_condition *condition)
     struct bide__record *task = bide__current();
 
     if (!task || lock->owner != task)
-        return bide_fail(-EPERM, "bide_condition_wait: the condition's lock is %s", lock->owner ? "held by another task" : "not held");
+        return bide_fail(-EPERM, "bide_condition_wait: the condition's lock is %s",
+                         lock->owner ? "held by another task" : "not held");
     int err = bide__step_begin(&task);
     if (err < 0)
         return err;
@@ -119,7 +122,8 @@ bide_sync_statistics bide_condition_get_statistics(const bide_condition *conditi
 {
     const bide_lock *lock = condition->given ? condition->given : &condition->own;
 
-    return (bide_sync_statistics){
-        .waiting = bide__wait_list_count(&condition->waiters), .value = lock->owner != NULL, .limit = 1, .owner = lock->owner_name
-    };
+    return (bide_sync_statistics){ .waiting = bide__wait_list_count(&condition->waiters),
+                                   .value = lock->owner != NULL,
+                                   .limit = 1,
+                                   .owner = lock->owner_name };
 }

@@ -1,6 +1,6 @@
 /*
- * Events: a flag and those who wait for it. set wakes them all, in the order they came, O(waiters); what it has woken stays woken whatever becomes of the flag. Everything
- * else is O(1).
+ * Events: a flag and those who wait for it. set wakes them all, in the order they came, O(waiters); what it has woken
+ * stays woken whatever becomes of the flag. Everything else is O(1).
  */
 #include <bide/sync.h>
 
@@ -37,5 +37,6 @@ int bide_event_wait(bide_event *event)
 
 bide_sync_statistics bide_event_get_statistics(const bide_event *event)
 {
-    return (bide_sync_statistics){ .waiting = bide__wait_list_count(&event->waiters), .value = event->is_set, .limit = 1 };
+    return (
+        bide_sync_statistics){ .waiting = bide__wait_list_count(&event->waiters), .value = event->is_set, .limit = 1 };
 }

@@ -1,11 +1,14 @@
 /*
  * Capacity limiters: a semaphore that knows who has its permits.
  *
- * The borrowers stand in a hash table of task addresses (open addressing, linear probing, no tombstones), at most half full. Who is about to wait reserves its place first, so that a
- * release can hand a token over without memory; the table is freed when the last token is back and nobody waits, so there is nothing to destroy. All calls are O(1) on average,
- * set_total O(tokens handed over). Waiters and free tokens may be there together only while more tokens are taken than the total allows.
+ * The borrowers stand in a hash table of task addresses (open addressing, linear probing, no tombstones), at most half
+ * full. Who is about to wait reserves its place first, so that a release can hand a token over without memory; the
+ * table is freed when the last token is back and nobody waits, so there is nothing to destroy. All calls are O(1) on
+ * average, set_total O(tokens handed over). Waiters and free tokens may be there together only while more tokens are
+ * taken than the total allows.
  *
- * Must never happen: more tokens given out than the total; a token lost with a cancelled waiter; a release that needs memory.
+ * Must never happen: more tokens given out than the total; a token lost with a cancelled waiter; a release that needs
+ * memory.
  */
 #include <assert.h>
 #include <errno.h>
@@ -19,7 +22,10 @@
 
 enum { SLOTS_MIN = 16 };
 
-/* Where a task stands, or would stand. Records are hundreds of bytes apart; the multiplier (2^64 by the golden ratio) spreads them over the high bits. */
+/*
+ * Where a task stands, or would stand. Records are hundreds of bytes apart; the multiplier (2^64 by the golden ratio)
+ * spreads them over the high bits.
+ */
 static size_t slot_of(const bide_capacity_limiter *limiter, const struct bide__record *task)
 {
     size_t mask = limiter->slots - 1, slot = (size_t)(((uint64_t)(uintptr_t)task * 0x9e3779b97f4a7c15u) >> 32) & mask;
@@ -58,7 +64,8 @@ static void take_token(bide_capacity_limiter *limiter, const struct bide__record
 /* Room for one more borrower beside those that have or wait for a token. */
 static int reserve(bide_capacity_limiter *limiter)
 {
-    size_t wanted = ((size_t)limiter->borrowed + limiter->waiting + 1) * 2, slots = limiter->slots ? limiter->slots : SLOTS_MIN;
+    size_t wanted = ((size_t)limiter->borrowed + limiter->waiting + 1) * 2,
+           slots = limiter->slots ? limiter->slots : SLOTS_MIN;
 
     if (wanted <= limiter->slots)
         return 0;
@@ -99,7 +106,8 @@ static void hand_over(bide_capacity_limiter *limiter)
 
 static void withdraw_from_limiter(struct bide__waiter *waiter)
 {
-    bide_capacity_limiter *limiter = (bide_capacity_limiter *)((char *)waiter->list - offsetof(bide_capacity_limiter, waiters));
+    bide_capacity_limiter *limiter =
+        (bide_capacity_limiter *)((char *)waiter->list - offsetof(bide_capacity_limiter, waiters));
 
     limiter->waiting--;
     bide__wait_list_withdraw(waiter);

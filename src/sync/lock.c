@@ -1,9 +1,10 @@
 /*
  * Locks: an owner and a list of those who wait.
  *
- * A release makes the first waiter the owner before it wakes it. So the lock is never free while somebody waits: a newcomer has nothing to barge into, and an owner that is
- * cancelled before it runs returns from acquire with the lock and releases it like any other. (Waking a waiter that then competes for the lock is what gave asyncio its
- * lost wake-ups.) acquire and release are O(1); a hand-over costs one wake and no extra switch.
+ * A release makes the first waiter the owner before it wakes it. So the lock is never free while somebody waits: a
+ * newcomer has nothing to barge into, and an owner that is cancelled before it runs returns from acquire with the lock
+ * and releases it like any other. (Waking a waiter that then competes for the lock is what gave asyncio its lost
+ * wake-ups.) acquire and release are O(1); a hand-over costs one wake and no extra switch.
  *
  * Must never happen: a free lock with waiters; two owners.
  */
@@ -78,5 +79,8 @@ bool bide_lock_locked(const bide_lock *lock)
 
 bide_sync_statistics bide_lock_get_statistics(const bide_lock *lock)
 {
-    return (bide_sync_statistics){ .waiting = bide__wait_list_count(&lock->waiters), .value = lock->owner != NULL, .limit = 1, .owner = lock->owner_name };
+    return (bide_sync_statistics){ .waiting = bide__wait_list_count(&lock->waiters),
+                                   .value = lock->owner != NULL,
+                                   .limit = 1,
+                                   .owner = lock->owner_name };
 }

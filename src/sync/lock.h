@@ -19,7 +19,8 @@ static inline void bide__lock_give(bide_lock *lock, struct bide__record *task)
 void bide__lock_pass_on(bide_lock *lock);
 
 /*
- * Lets a waiter that stands nowhere wait for the lock, not to be given up: it is woken with 0 when its task has the lock; at once if the lock is free.
+ * Lets a waiter that stands nowhere wait for the lock, not to be given up: it is woken with 0 when its task has the
+ * lock; at once if the lock is free.
  */
 void bide__lock_queue(bide_lock *lock, struct bide__waiter *waiter);
 

@@ -1,9 +1,11 @@
 /*
  * Queues: items between tasks, and those who wait for one or for room.
  *
- * A put with a task waiting in get fills in that task's variable; a get that makes room takes the item of the first task waiting in put in. Both are done before the other
- * task runs, so there are never getters beside items, nor putters beside room; whoever is woken has what it waited for, whatever cancels it then (R2). That keeps the order of
- * arrival on both sides and leaves no way to lose an item. All calls are O(1), priorities O(log size), shutdown O(waiters).
+ * A put with a task waiting in get fills in that task's variable; a get that makes room takes the item of the first
+ * task waiting in put in. Both are done before the other task runs, so there are never getters beside items, nor
+ * putters beside room; whoever is woken has what it waited for, whatever cancels it then (R2). That keeps the order of
+ * arrival on both sides and leaves no way to lose an item. All calls are O(1), priorities O(log size), shutdown
+ * O(waiters).
  *
  * The functions behind the macros know the items' type by a constant shape; the items themselves are queue_store.c's.
  *
@@ -99,7 +101,8 @@ int bide__queue_put(struct bide__queue *queue, void *items, const struct bide__q
     return err == BIDE_ESHUTDOWN ? fail_shut_down("bide_queue_put") : err;
 }
 
-int bide__queue_put_nowait(struct bide__queue *queue, void *items, const struct bide__queue_shape *shape, const void *value)
+int bide__queue_put_nowait(struct bide__queue *queue, void *items, const struct bide__queue_shape *shape,
+                           const void *value)
 {
     struct bide__store store = { queue, items, shape };
 
@@ -122,7 +125,8 @@ int bide__queue_get(struct bide__queue *queue, void *items, const struct bide__q
     return err == BIDE_ESHUTDOWN ? fail_shut_down("bide_queue_get") : err;
 }
 
-int bide__queue_get_nowait(struct bide__queue *queue, void *items, const struct bide__queue_shape *shape, void *ret_value)
+int bide__queue_get_nowait(struct bide__queue *queue, void *items, const struct bide__queue_shape *shape,
+                           void *ret_value)
 {
     struct bide__store store = { queue, items, shape };
 
@@ -184,7 +188,8 @@ void bide__queue_init(struct bide__queue *queue, size_t limit, int (*compare)(co
 
 void bide__queue_finish(struct bide__queue *queue)
 {
-    assert(!queue->getters.first && !queue->putters.first && !queue->joiners.first && "a queue was ended while tasks wait");
+    assert(!queue->getters.first && !queue->putters.first && !queue->joiners.first &&
+           "a queue was ended while tasks wait");
     free(queue->heap);
     bide__queue_init(queue, queue->limit, queue->compare);
 }

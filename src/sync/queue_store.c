@@ -1,9 +1,11 @@
 /*
- * Where a queue's items are: a ring (first in first out), a stack (last in first out), or a binary heap (smallest first), in an array inside the queue or on the heap.
+ * Where a queue's items are: a ring (first in first out), a stack (last in first out), or a binary heap (smallest
+ * first), in an array inside the queue or on the heap.
  *
- * A ring's index wraps by comparison: capacities are what the user says, seldom powers of two, and a division costs more than all the rest. In the binary heap each item carries the
- * number of its arrival, so equal ones come out in the order they came in. Adding and taking are O(1), with priorities O(log size); an array on the heap doubles and is never shrunk
- * before bide_queue_finish.
+ * A ring's index wraps by comparison: capacities are what the user says, seldom powers of two, and a division costs
+ * more than all the rest. In the binary heap each item carries the number of its arrival, so equal ones come out in the
+ * order they came in. Adding and taking are O(1), with priorities O(log size); an array on the heap doubles and is
+ * never shrunk before bide_queue_finish.
  */
 #include "sync/queue_store.h"
 

@@ -50,7 +50,10 @@ static inline size_t bide__store_room(const struct bide__store *store)
 /* Doubles the array of a queue on the heap; `store->items` is set anew. 0, or -ENOMEM with a message. */
 int bide__store_grow(struct bide__store *store);
 
-/* The binary heap of a queue with priorities: adds to `size` items; takes the top one out of `size` + 1, size being counted already. */
+/*
+ * The binary heap of a queue with priorities: adds to `size` items; takes the top one out of `size` + 1, size being
+ * counted already.
+ */
 void bide__store_sift_up(const struct bide__store *store, const void *value);
 void bide__store_take_top(const struct bide__store *store, void *ret_value);
 

@@ -1,9 +1,10 @@
 /*
  * Semaphores: a number of permits and those who wait for one.
  *
- * A release gives its permit to the first waiter, or else adds it to the number; so there are never both permits and waiters, and a newcomer that finds none queues behind the others.
- * Permits are conserved whoever is cancelled when: a woken waiter has its permit (R2), a withdrawn one never had one (R1). All in O(1). The bounded kind also knows how many there
- * were at first.
+ * A release gives its permit to the first waiter, or else adds it to the number; so there are never both permits and
+ * waiters, and a newcomer that finds none queues behind the others. Permits are conserved whoever is cancelled when: a
+ * woken waiter has its permit (R2), a withdrawn one never had one (R1). All in O(1). The bounded kind also knows how
+ * many there were at first.
  *
  * Must never happen: a permit left over while somebody waits; a number that a refused call has changed.
  */
@@ -50,7 +51,8 @@ int bide_semaphore_release(bide_semaphore *semaphore)
     if (semaphore->value < 0)
         return fail_negative(semaphore);
     if (semaphore->value == LONG_MAX)
-        return bide_fail(-EOVERFLOW, "bide_semaphore_release: there are %ld permits, no more can be counted", semaphore->value);
+        return bide_fail(-EOVERFLOW, "bide_semaphore_release: there are %ld permits, no more can be counted",
+                         semaphore->value);
     struct bide__waiter *waiter = bide__wait_list_take(&semaphore->waiters);
     if (waiter)
         bide__wake(waiter, 0);
@@ -66,7 +68,9 @@ bool bide_semaphore_locked(const bide_semaphore *semaphore)
 
 bide_sync_statistics bide_semaphore_get_statistics(const bide_semaphore *semaphore)
 {
-    return (bide_sync_statistics){ .waiting = bide__wait_list_count(&semaphore->waiters), .value = semaphore->value, .limit = -1 };
+    return (bide_sync_statistics){ .waiting = bide__wait_list_count(&semaphore->waiters),
+                                   .value = semaphore->value,
+                                   .limit = -1 };
 }
 
 int bide_bounded_semaphore_acquire(bide_bounded_semaphore *semaphore)

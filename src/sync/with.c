@@ -1,15 +1,17 @@
 /*
  * bide_with blocks: what is taken at the start of a block is given back on every way out of it.
  *
- * A block is a struct bide__with in its frame. Its scope stands in the chain of the function's blocks, so that bide() gives the object back before it closes a task group further out: the
- * group waits for its children, and they may wait for the object. Entering fills in four fields, and leaves the others alone.
+ * A block is a struct bide__with in its frame. Its scope stands in the chain of the function's blocks, so that bide()
+ * gives the object back before it closes a task group further out: the group waits for its children, and they may wait
+ * for the object. Entering fills in four fields, and leaves the others alone.
  */
 #include <assert.h>
 #include <errno.h>
 
 #include <bide/sync.h>
 
-static struct bide__with *enter(struct bide__with *with, void *object, void (*release)(void *object), int err, int *ret_error, bide_scope *lexical)
+static struct bide__with *enter(struct bide__with *with, void *object, void (*release)(void *object), int err,
+                                int *ret_error, bide_scope *lexical)
 {
     *ret_error = err;
     with->scope.kind = BIDE__SCOPE_WITH;
@@ -61,27 +63,33 @@ struct bide__with *bide__with_lock(struct bide__with *with, bide_lock *lock, int
     return enter(with, lock, release_lock, bide_lock_acquire(lock), ret_error, lexical);
 }
 
-struct bide__with *bide__with_semaphore(struct bide__with *with, bide_semaphore *semaphore, int *ret_error, bide_scope *lexical)
+struct bide__with *bide__with_semaphore(struct bide__with *with, bide_semaphore *semaphore, int *ret_error,
+                                        bide_scope *lexical)
 {
     return enter(with, semaphore, release_semaphore, bide_semaphore_acquire(semaphore), ret_error, lexical);
 }
 
-struct bide__with *bide__with_bounded_semaphore(struct bide__with *with, bide_bounded_semaphore *semaphore, int *ret_error, bide_scope *lexical)
+struct bide__with *bide__with_bounded_semaphore(struct bide__with *with, bide_bounded_semaphore *semaphore,
+                                                int *ret_error, bide_scope *lexical)
 {
-    return enter(with, semaphore, release_bounded_semaphore, bide_bounded_semaphore_acquire(semaphore), ret_error, lexical);
+    return enter(with, semaphore, release_bounded_semaphore, bide_bounded_semaphore_acquire(semaphore), ret_error,
+                 lexical);
 }
 
-struct bide__with *bide__with_condition(struct bide__with *with, bide_condition *condition, int *ret_error, bide_scope *lexical)
+struct bide__with *bide__with_condition(struct bide__with *with, bide_condition *condition, int *ret_error,
+                                        bide_scope *lexical)
 {
     return enter(with, condition, release_condition, bide_condition_acquire(condition), ret_error, lexical);
 }
 
-struct bide__with *bide__with_capacity_limiter(struct bide__with *with, bide_capacity_limiter *limiter, int *ret_error, bide_scope *lexical)
+struct bide__with *bide__with_capacity_limiter(struct bide__with *with, bide_capacity_limiter *limiter, int *ret_error,
+                                               bide_scope *lexical)
 {
     return enter(with, limiter, release_capacity_limiter, bide_capacity_limiter_acquire(limiter), ret_error, lexical);
 }
 
-struct bide__with *bide__with_barrier(struct bide__with *with, bide_barrier *barrier, int *ret_error, bide_scope *lexical)
+struct bide__with *bide__with_barrier(struct bide__with *with, bide_barrier *barrier, int *ret_error,
+                                      bide_scope *lexical)
 {
     return enter(with, barrier, release_nothing, bide_barrier_wait(barrier), ret_error, lexical);
 }

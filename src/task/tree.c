@@ -65,7 +65,7 @@ static void print_task(FILE *to, const struct bide__record *task, char *indent, 
         return;
     }
     if (depth > 0)
-        strcat(indent, is_last ? "    " : "|   ");
+        memcpy(indent + length, is_last ? "    " : "|   ", INDENT + 1);
     print_children(to, task, indent, depth + 1);
     indent[length] = '\0';
 }

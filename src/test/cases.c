@@ -68,7 +68,7 @@ static int add_test(struct bide__cases *cases, const struct bide__test_command *
             one.attempt.n = command->n;
         }
         for (int repetition = 0; is_wanted(command, one.name) && repetition < command->repeat; repetition++) {
-            if (command->seeded && command->seed)
+            if (command->seeded && command->seed && test->options.seeds >= 0)
                 one.attempt.seed = command->seed + (uint64_t)repetition;
             else if (test->options.seeds > 0 && !command->seeded)
                 one.attempt.seed = 1;

@@ -54,16 +54,19 @@ static bool fails(const void *caller)
     return true;
 }
 
-PUBLIC void *malloc(size_t size)
+static void *allocate(size_t size)
 {
-    if (fails(__builtin_return_address(0)))
-        return NULL;
     if (!bide__blocks_watching() || size > PTRDIFF_MAX - BIDE__BLOCK_TAIL)
         return REAL(malloc)(size);
     void *block = REAL(malloc)(size + BIDE__BLOCK_TAIL);
     if (block)
         bide__blocks_add(block, size, true);
     return block;
+}
+
+PUBLIC void *malloc(size_t size)
+{
+    return fails(__builtin_return_address(0)) ? NULL : allocate(size);
 }
 
 PUBLIC void *calloc(size_t count, size_t size)
@@ -124,18 +127,17 @@ PUBLIC void *realloc(void *block, size_t size)
 {
     size_t before;
 
-    if (!block)
-        return malloc(size);
-    if (!bide__blocks_find(block, &before)) {
-        if (fails(__builtin_return_address(0)))
-            return NULL;
-        return REAL(realloc)(block, size);
-    }
-    if (size == 0) {
+    if (block && size == 0) {
         free(block);
         return NULL;
     }
-    void *moved = malloc(size); /* moved always, so that stale pointers show */
+    if (fails(__builtin_return_address(0)))
+        return NULL;
+    if (!block)
+        return allocate(size);
+    if (!bide__blocks_find(block, &before))
+        return REAL(realloc)(block, size);
+    void *moved = allocate(size); /* moved always, so that stale pointers show */
     if (moved) {
         memcpy(moved, block, before < size ? before : size);
         free(block);

@@ -70,8 +70,8 @@ static int run(struct bide__cases *cases, const struct bide__test_command *comma
 int bide_test_main(int count, char **arguments)
 {
     static struct bide__report own_report;
-    struct bide__test_command command;
-    struct bide__cases cases;
+    static struct bide__test_command command;
+    static struct bide__cases cases;
     int err, result = 0;
 
     bide__report = &own_report;

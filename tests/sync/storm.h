@@ -1,8 +1,10 @@
 /*
- * storm.h: many short runs in which cancellations, deadlines and wake-ups of the same few tasks fall into the same turns, in every order.
+ * storm.h: many short runs in which cancellations, deadlines and wake-ups of the same few tasks fall into the same
+ * turns, in every order.
  *
- * Each run has a seed. It decides what the tasks do and, by the run's shuffle_seed, in which order those that are ready run. Time is virtual: nothing is slept, and the
- * trouble makers may also let it jump, so that deadlines pass between the wake-up of a task and its turn. A failing run's seed is printed; BIDE_SEED=<that> runs it alone.
+ * Each run has a seed. It decides what the tasks do and, by the run's shuffle_seed, in which order those that are ready
+ * run. Time is virtual: nothing is slept, and the trouble makers may also let it jump, so that deadlines pass between
+ * the wake-up of a task and its turn. A failing run's seed is printed; BIDE_SEED=<that> runs it alone.
  * BIDE_SEEDS=100000 runs that many.
  */
 #ifndef BIDE_TESTS_STORM_H
@@ -95,8 +97,7 @@ static int storm_tasks(bide_coroutine (*worker)(int *number))
 {
     int err, numbers[STORM_WORKERS];
 
-    bide_task_group(tg, err)
-    {
+    bide_task_group (tg, err) {
         for (int i = 0; i < STORM_WORKERS; i++) {
             numbers[i] = i;
             storm.workers[i] = bide_create_task(tg, worker(&numbers[i]));
@@ -118,12 +119,14 @@ static long number_in(const char *variable, long otherwise)
 /* Runs main with seed after seed; at the end all kinds of ends must have been met. */
 static int run_storm(bide_coroutine main, struct storm_counts *counts)
 {
-    long first = number_in("BIDE_SEED", 1), last = number_in("BIDE_SEED", number_in("BIDE_SEEDS", check_slowness() > 1 ? 200 : 1000));
+    long first = number_in("BIDE_SEED", 1),
+         last = number_in("BIDE_SEED", number_in("BIDE_SEEDS", check_slowness() > 1 ? 200 : 1000));
 
     for (long seed = first; seed <= last; seed++) {
         bide_run_options options = { .virtual_clock = true, .shuffle_seed = (uint64_t)seed, .no_interrupt = true };
 
-        storm = (struct storm){ .seed = (uint64_t)seed, .random = (uint64_t)seed * 0x9e3779b97f4a7c15u, .counts = counts };
+        storm =
+            (struct storm){ .seed = (uint64_t)seed, .random = (uint64_t)seed * 0x9e3779b97f4a7c15u, .counts = counts };
         check_eq(bide_run_with(main, &options), 0);
     }
     if (first == last)

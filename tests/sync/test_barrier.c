@@ -27,8 +27,7 @@ bide_test(O1_each_party_gets_another_index_and_the_last_does_not_wait)
     bide_barrier barrier = BIDE_BARRIER(3);
     int err;
 
-    bide_task_group(tg, err)
-    {
+    bide_task_group (tg, err) {
         bide_start(tg, bide_co(party, &barrier, "a"));
         bide_start(tg, bide_co(party, &barrier, "b"));
         turns(1);
@@ -53,8 +52,7 @@ bide_test(O2_it_is_ready_for_the_next_round_at_once)
     bide_barrier barrier = BIDE_BARRIER(2);
     int err;
 
-    bide_task_group(tg, err)
-    {
+    bide_task_group (tg, err) {
         bide_start(tg, bide_co(two_rounds, &barrier, "a"));
         turns(1);
         check_eq(bide_barrier_wait(&barrier), 1);
@@ -72,8 +70,7 @@ bide_test(O3_cancelled_while_filling_leaves_and_the_others_wait_on)
     bide_barrier barrier = BIDE_BARRIER(3);
     int err;
 
-    bide_task_group(tg, err)
-    {
+    bide_task_group (tg, err) {
         bide_start(tg, bide_co(party, &barrier, "a"));
         bide_task *b = bide_create_task(tg, bide_co(party, &barrier, "b"));
 
@@ -95,8 +92,7 @@ bide_test(O4_indexes_stay_unique_after_a_cancellation)
     bide_barrier barrier = BIDE_BARRIER(4);
     int err;
 
-    bide_task_group(tg, err)
-    {
+    bide_task_group (tg, err) {
         bide_task *a = bide_create_task(tg, bide_co(party, &barrier, "a"));
 
         bide_start(tg, bide_co(party, &barrier, "b"));
@@ -115,8 +111,7 @@ bide_test(O5_abort_breaks_it_for_all_until_reset)
     bide_barrier barrier = BIDE_BARRIER(3);
     int err;
 
-    bide_task_group(tg, err)
-    {
+    bide_task_group (tg, err) {
         bide_start(tg, bide_co(party, &barrier, "a"));
         bide_start(tg, bide_co(party, &barrier, "b"));
         turns(1);
@@ -142,8 +137,7 @@ bide_test(O6_reset_breaks_the_wait_of_those_inside_only)
     bide_barrier barrier = BIDE_BARRIER(2);
     int err;
 
-    bide_task_group(tg, err)
-    {
+    bide_task_group (tg, err) {
         bide_start(tg, bide_co(party, &barrier, "a"));
         turns(1);
         bide_barrier_reset(&barrier);
@@ -163,8 +157,7 @@ bide_test(O7_cancelling_a_released_party_does_not_break_it)
     bide_barrier barrier = BIDE_BARRIER(2);
     int err;
 
-    bide_task_group(tg, err)
-    {
+    bide_task_group (tg, err) {
         bide_task *a = bide_create_task(tg, bide_co(party, &barrier, "a"));
 
         turns(1);
@@ -186,11 +179,11 @@ bide_test(O8_less_than_one_party_is_an_error_and_one_never_waits)
     check_error(bide_barrier_wait(&none), EINVAL);
     check_error(bide_barrier_wait(&negative), EINVAL);
     check_str(bide_strerror(-EINVAL), "a barrier was made for -1 parties");
-    bide_task_group(tg, err)
-    {
+    bide_task_group (tg, err) {
         check_does_not_wait(tg, bide_barrier_wait(&one), 0);
         check_does_not_wait(tg, bide_barrier_wait(&one), 0);
-        bide_timeout(0, err) check_waits(tg, bide_barrier_wait(&one), -ECANCELED);
+        bide_timeout (0, err)
+            check_waits(tg, bide_barrier_wait(&one), -ECANCELED);
     }
     return 0;
 }
@@ -199,7 +192,8 @@ static int with_it(bide_barrier *barrier, int *ret_sum)
 {
     int index;
 
-    bide_with(barrier, index) *ret_sum += 1 << index;
+    bide_with (barrier, index)
+        *ret_sum += 1 << index;
     return 0;
 }
 bide_async(with_it, bide_barrier *, int *);
@@ -209,7 +203,9 @@ bide_test(O9_with_gives_the_index)
     bide_barrier barrier = BIDE_BARRIER(3);
     int sum = 0;
 
-    check_eq(bide_gather(bide_co(with_it, &barrier, &sum), bide_co(with_it, &barrier, &sum), bide_co(with_it, &barrier, &sum)), 0);
+    check_eq(bide_gather(bide_co(with_it, &barrier, &sum), bide_co(with_it, &barrier, &sum),
+                         bide_co(with_it, &barrier, &sum)),
+             0);
     check_eq(sum, 7);
     check_eq(bide_barrier_get_statistics(&barrier).limit, 3);
     return 0;

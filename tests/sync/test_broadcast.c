@@ -31,8 +31,7 @@ bide_test(one_value_goes_to_all_who_wait_in_order)
     int err;
 
     check_eq(bide_broadcast_send(&broadcast, (struct quote){ "lost", 1 }), 0);
-    bide_task_group(tg, err)
-    {
+    bide_task_group (tg, err) {
         bide_start(tg, bide_co(reader, &broadcast, "a"));
         bide_start(tg, bide_co(reader, &broadcast, "b"));
         turns(1);
@@ -53,8 +52,7 @@ bide_test(sent_then_cancelled_has_the_value_cancelled_then_sent_has_not)
     quotes broadcast = { 0 };
     int err;
 
-    bide_task_group(tg, err)
-    {
+    bide_task_group (tg, err) {
         bide_task *a = bide_create_task(tg, bide_co(reader, &broadcast, "a"));
         bide_task *b = bide_create_task(tg, bide_co(reader, &broadcast, "b"));
 
@@ -73,9 +71,9 @@ bide_test(in_a_cancelled_scope_nothing_is_received)
     struct quote quote;
     int err;
 
-    bide_task_group(tg, err)
-    {
-        bide_timeout(0, err) check_waits(tg, bide_broadcast_receive(&broadcast, &quote), -ECANCELED);
+    bide_task_group (tg, err) {
+        bide_timeout (0, err)
+            check_waits(tg, bide_broadcast_receive(&broadcast, &quote), -ECANCELED);
     }
     check_eq(bide_broadcast_waiting(&broadcast), 0);
     return 0;

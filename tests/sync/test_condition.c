@@ -70,8 +70,7 @@ bide_test(N2_notify_wakes_the_first_n_and_two_notifies_two_different_ones)
     bide_condition condition = { 0 };
     int err;
 
-    bide_task_group(tg, err)
-    {
+    bide_task_group (tg, err) {
         bide_start(tg, bide_co(waiter, &condition, "a"));
         bide_start(tg, bide_co(waiter, &condition, "b"));
         bide_start(tg, bide_co(waiter, &condition, "c"));
@@ -99,8 +98,7 @@ bide_test(N3_the_woken_run_after_the_release_one_at_a_time_in_order)
     bide_condition condition = { 0 };
     int err;
 
-    bide_task_group(tg, err)
-    {
+    bide_task_group (tg, err) {
         bide_start(tg, bide_co(waiter, &condition, "a"));
         bide_start(tg, bide_co(waiter, &condition, "b"));
         turns(1);
@@ -121,8 +119,7 @@ bide_test(N4_cancelled_in_wait_comes_out_with_the_lock_however_long_that_takes)
     bide_condition condition = { 0 };
     int err;
 
-    bide_task_group(tg, err)
-    {
+    bide_task_group (tg, err) {
         bide_task *a = bide_create_task(tg, bide_co(waiter, &condition, "a"));
 
         turns(1);
@@ -144,8 +141,7 @@ bide_test(N4_cancelled_in_wait_with_a_free_lock_takes_it_at_once)
     bide_condition condition = { 0 };
     int err;
 
-    bide_task_group(tg, err)
-    {
+    bide_task_group (tg, err) {
         bide_task *a = bide_create_task(tg, bide_co(waiter, &condition, "a"));
 
         turns(1);
@@ -162,8 +158,7 @@ bide_test(N5_cancelled_again_while_it_takes_the_lock_still_waits_for_it)
     bide_condition condition = { 0 };
     int err;
 
-    bide_task_group(tg, err)
-    {
+    bide_task_group (tg, err) {
         bide_task *a = bide_create_task(tg, bide_co(waiter, &condition, "a"));
 
         turns(1);
@@ -178,14 +173,15 @@ bide_test(N5_cancelled_again_while_it_takes_the_lock_still_waits_for_it)
     return err;
 }
 
-/* On purpose not as in asyncio, where it raises and passes the notification on: here it was notified, and says so (R2). */
+/*
+ * On purpose not as in asyncio, where it raises and passes the notification on: here it was notified, and says so (R2).
+ */
 bide_test(N6_notified_then_cancelled_was_notified)
 {
     bide_condition condition = { 0 };
     int err;
 
-    bide_task_group(tg, err)
-    {
+    bide_task_group (tg, err) {
         bide_task *a = bide_create_task(tg, bide_co(waiter, &condition, "a"));
 
         bide_start(tg, bide_co(waiter, &condition, "b"));
@@ -205,13 +201,31 @@ bide_test(N6_notified_then_cancelled_was_notified)
     return err;
 }
 
+bide_test(N6_notified_then_cancelled_keeps_its_place)
+{
+    bide_condition condition = { 0 };
+    int err;
+
+    bide_task_group (tg, err) {
+        bide_task *a = bide_create_task(tg, bide_co(waiter, &condition, "a"));
+
+        bide_start(tg, bide_co(waiter, &condition, "b"));
+        turns(1);
+        bide(bide_condition_acquire(&condition));
+        check_eq(bide_condition_notify_all(&condition), 0);
+        bide_cancel(a);
+        check_eq(bide_condition_release(&condition), 0);
+    }
+    check_notes("a:0 b:0");
+    return err;
+}
+
 bide_test(N6_cancelled_then_notified_the_notification_goes_to_the_next)
 {
     bide_condition condition = { 0 };
     int err;
 
-    bide_task_group(tg, err)
-    {
+    bide_task_group (tg, err) {
         bide_task *a = bide_create_task(tg, bide_co(waiter, &condition, "a"));
 
         bide_start(tg, bide_co(waiter, &condition, "b"));
@@ -243,7 +257,8 @@ static int wait_for_items(struct stock *stock, int *ret_result)
 {
     int err;
 
-    bide_with(&stock->condition, err) *ret_result = bide_condition_wait_for(&stock->condition, some_items, stock);
+    bide_with (&stock->condition, err)
+        *ret_result = bide_condition_wait_for(&stock->condition, some_items, stock);
     return err;
 }
 bide_async(wait_for_items, struct stock *, int *);
@@ -252,8 +267,7 @@ static void notify_with(struct stock *stock, int items)
 {
     int err;
 
-    bide_with(&stock->condition, err)
-    {
+    bide_with (&stock->condition, err) {
         stock->items = items;
         check_eq(bide_condition_notify_all(&stock->condition), 0);
     }
@@ -266,8 +280,7 @@ bide_test(N7_wait_for_tests_again_and_returns_the_value_of_the_predicate)
     struct stock stock = { 0 };
     int err, result = 0;
 
-    bide_task_group(tg, err)
-    {
+    bide_task_group (tg, err) {
         bide_start(tg, bide_co(wait_for_items, &stock, &result));
         turns(1);
         check_eq(stock.looked, 1);
@@ -278,8 +291,7 @@ bide_test(N7_wait_for_tests_again_and_returns_the_value_of_the_predicate)
         check_eq(stock.looked, 3);
     }
     check_eq(result, 7);
-    bide_task_group(tg, err)
-    {
+    bide_task_group (tg, err) {
         check_does_not_wait(tg, wait_for_items(&stock, &result), 0);
         stock.items = -EIO;
         check_eq(wait_for_items(&stock, &result), 0);
@@ -294,9 +306,9 @@ bide_test(N8_a_wait_that_times_out_has_the_lock_again)
     bide_condition condition = { 0 };
     int err, inner = 0;
 
-    bide_with(&condition, err)
-    {
-        bide_timeout(0.001, inner) inner = bide_condition_wait(&condition);
+    bide_with (&condition, err) {
+        bide_timeout (0.001, inner)
+            inner = bide_condition_wait(&condition);
         check_error(inner, ETIMEDOUT);
         check(is_mine(&condition.own));
         check_eq(bide_condition_get_statistics(&condition).waiting, 0);
@@ -311,12 +323,9 @@ bide_test(N8_in_a_cancelled_scope_it_is_not_given_up_at_all)
     bide_condition condition = { 0 };
     int err, inner = 0;
 
-    bide_task_group(tg, err)
-    {
-        bide_with(&condition, err)
-        {
-            bide_timeout(0, inner)
-            {
+    bide_task_group (tg, err) {
+        bide_with (&condition, err) {
+            bide_timeout (0, inner) {
                 check_waits(tg, bide_condition_wait(&condition), -ECANCELED);
                 check(is_mine(&condition.own));
             }
@@ -332,21 +341,20 @@ bide_test(N9_several_conditions_share_one_lock)
     bide_condition full = BIDE_CONDITION_WITH(&lock), empty = BIDE_CONDITION_WITH(&lock);
     int err;
 
-    bide_task_group(tg, err)
-    {
+    bide_task_group (tg, err) {
         bide_start(tg, bide_co(waiter, &full, "full"));
         bide_start(tg, bide_co(waiter, &empty, "empty"));
         turns(1);
         check(!bide_lock_locked(&lock));
-        bide_with(&empty, err)
-        {
+        bide_with (&empty, err) {
             check(bide_lock_locked(&lock));
             check(bide_condition_locked(&full));
             check_eq(bide_condition_notify_all(&empty), 0);
         }
         turns(3);
         check_notes("empty:0");
-        bide_with(&lock, err) check_eq(bide_condition_notify_all(&full), 0);
+        bide_with (&lock, err)
+            check_eq(bide_condition_notify_all(&full), 0);
     }
     check_notes("full:0");
     return err;

@@ -22,8 +22,7 @@ bide_test(M1_set_wakes_all_in_order_and_clear_does_not_take_it_back)
     bide_event event = { 0 };
     int err;
 
-    bide_task_group(tg, err)
-    {
+    bide_task_group (tg, err) {
         bide_start(tg, bide_co(waiter, &event, "a"));
         bide_start(tg, bide_co(waiter, &event, "b"));
         bide_start(tg, bide_co(waiter, &event, "c"));
@@ -43,8 +42,7 @@ bide_test(M2_a_task_not_yet_started_at_set_passes_before_the_woken)
     bide_event event = { 0 };
     int err;
 
-    bide_task_group(tg, err)
-    {
+    bide_task_group (tg, err) {
         bide_start(tg, bide_co(waiter, &event, "a"));
         turns(1);
         bide_start(tg, bide_co(waiter, &event, "b"));
@@ -62,10 +60,10 @@ bide_test(M3_waiting_for_a_set_event_does_not_wait)
     bide_event_set(&event);
     check(bide_event_is_set(&event));
     check_eq(bide_event_get_statistics(&event).value, 1);
-    bide_task_group(tg, err)
-    {
+    bide_task_group (tg, err) {
         check_does_not_wait(tg, bide_event_wait(&event), 0);
-        bide_timeout(0, err) check_waits(tg, bide_event_wait(&event), -ECANCELED);
+        bide_timeout (0, err)
+            check_waits(tg, bide_event_wait(&event), -ECANCELED);
     }
     return 0;
 }
@@ -75,8 +73,7 @@ bide_test(M4_a_cancelled_waiter_is_unlinked)
     bide_event event = { 0 };
     int err;
 
-    bide_task_group(tg, err)
-    {
+    bide_task_group (tg, err) {
         bide_task *a = bide_create_task(tg, bide_co(waiter, &event, "a"));
         bide_task *b = bide_create_task(tg, bide_co(waiter, &event, "b"));
         bide_task *c = bide_create_task(tg, bide_co(waiter, &event, "c"));
@@ -98,8 +95,7 @@ bide_test(woken_then_cancelled_was_woken)
     bide_event event = { 0 };
     int err;
 
-    bide_task_group(tg, err)
-    {
+    bide_task_group (tg, err) {
         bide_task *a = bide_create_task(tg, bide_co(waiter, &event, "a"));
 
         turns(1);

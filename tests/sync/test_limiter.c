@@ -26,8 +26,7 @@ bide_test(tokens_are_handed_on_in_order)
     bide_capacity_limiter limiter = BIDE_CAPACITY_LIMITER(2);
     int err;
 
-    bide_task_group(tg, err)
-    {
+    bide_task_group (tg, err) {
         bide_start(tg, bide_co(borrower, &limiter, "a", 3));
         bide_start(tg, bide_co(borrower, &limiter, "b", 5));
         bide_start(tg, bide_co(borrower, &limiter, "c", 1));
@@ -65,8 +64,7 @@ bide_test(the_total_can_be_changed_while_it_is_in_use)
     bide_capacity_limiter limiter = { 0 };
     int err;
 
-    bide_task_group(tg, err)
-    {
+    bide_task_group (tg, err) {
         bide_start(tg, bide_co(borrower, &limiter, "a", 4));
         bide_start(tg, bide_co(borrower, &limiter, "b", 6));
         bide_start(tg, bide_co(borrower, &limiter, "c", 0));
@@ -93,8 +91,7 @@ bide_test(woken_then_cancelled_has_its_token)
     int err;
 
     check_eq(bide_capacity_limiter_acquire(&limiter), 0);
-    bide_task_group(tg, err)
-    {
+    bide_task_group (tg, err) {
         bide_task *a = bide_create_task(tg, bide_co(borrower, &limiter, "a", 1));
         bide_task *b = bide_create_task(tg, bide_co(borrower, &limiter, "b", 1));
 
@@ -115,7 +112,8 @@ bide_test(the_last_waiter_cancelled_leaves_no_memory_behind)
     bide_capacity_limiter limiter = { 0 };
     int err;
 
-    bide_timeout(0.001, err) err = bide_capacity_limiter_acquire(&limiter);
+    bide_timeout (0.001, err)
+        err = bide_capacity_limiter_acquire(&limiter);
     check_error(err, ETIMEDOUT);
     check(limiter.borrowers == NULL);
     return 0;
@@ -127,8 +125,7 @@ bide_test(many_borrowers)
     bide_capacity_limiter limiter = BIDE_CAPACITY_LIMITER(MANY - 50);
     int err;
 
-    bide_task_group(tg, err)
-    {
+    bide_task_group (tg, err) {
         for (int i = 0; i < MANY; i++)
             bide_start(tg, bide_co(borrower, &limiter, "", 1 + i % 7));
         turns(1);
@@ -145,9 +142,9 @@ bide_test(a_free_token_is_taken_without_waiting_but_not_in_a_cancelled_scope)
     bide_capacity_limiter limiter = BIDE_CAPACITY_LIMITER(1), negative = BIDE_CAPACITY_LIMITER(-1);
     int err;
 
-    bide_task_group(tg, err)
-    {
-        bide_timeout(0, err) check_waits(tg, bide_capacity_limiter_acquire(&limiter), -ECANCELED);
+    bide_task_group (tg, err) {
+        bide_timeout (0, err)
+            check_waits(tg, bide_capacity_limiter_acquire(&limiter), -ECANCELED);
         check_does_not_wait(tg, bide_capacity_limiter_acquire(&limiter), 0);
     }
     check_eq(bide_capacity_limiter_release(&limiter), 0);

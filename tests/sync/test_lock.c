@@ -34,8 +34,7 @@ bide_test(K1_first_come_first_served_one_waiter_for_each_release)
     int err;
 
     check_eq(bide_lock_acquire(&lock), 0);
-    bide_task_group(tg, err)
-    {
+    bide_task_group (tg, err) {
         bide_start(tg, bide_co(holder, &lock, "a"));
         bide_start(tg, bide_co(holder, &lock, "b"));
         bide_start(tg, bide_co(holder, &lock, "c"));
@@ -59,8 +58,7 @@ bide_test(K2_a_newcomer_queues_behind_a_woken_waiter)
     int err;
 
     check_eq(bide_lock_acquire(&lock), 0);
-    bide_task_group(tg, err)
-    {
+    bide_task_group (tg, err) {
         bide_start(tg, bide_co(holder, &lock, "a"));
         turns(1);
         check_eq(bide_lock_release(&lock), 0);
@@ -80,8 +78,7 @@ bide_test(K3_woken_waiter_cancelled_before_it_runs_has_the_lock_and_passes_it_on
     int err;
 
     check_eq(bide_lock_acquire(&lock), 0);
-    bide_task_group(tg, err)
-    {
+    bide_task_group (tg, err) {
         bide_task *a = bide_create_task(tg, bide_co(holder, &lock, "a"));
 
         bide_start(tg, bide_co(holder, &lock, "b"));
@@ -100,8 +97,7 @@ bide_test(K4_cancel_then_release_in_one_turn_gives_it_to_exactly_one)
     int err;
 
     check_eq(bide_lock_acquire(&lock), 0);
-    bide_task_group(tg, err)
-    {
+    bide_task_group (tg, err) {
         bide_task *a = bide_create_task(tg, bide_co(holder, &lock, "a"));
 
         bide_start(tg, bide_co(holder, &lock, "b"));
@@ -121,8 +117,7 @@ bide_test(K4_the_only_waiter_cancelled_then_release)
     int err;
 
     check_eq(bide_lock_acquire(&lock), 0);
-    bide_task_group(tg, err)
-    {
+    bide_task_group (tg, err) {
         bide_task *a = bide_create_task(tg, bide_co(holder, &lock, "a"));
 
         turns(1);
@@ -141,8 +136,7 @@ bide_test(K5_waiter_cancelled_while_the_lock_is_held_wakes_nobody)
     int err;
 
     check_eq(bide_lock_acquire(&lock), 0);
-    bide_task_group(tg, err)
-    {
+    bide_task_group (tg, err) {
         bide_start(tg, bide_co(holder, &lock, "a"));
         bide_task *b = bide_create_task(tg, bide_co(holder, &lock, "b"));
 
@@ -165,8 +159,7 @@ bide_test(K6_all_waiters_cancelled_a_newcomer_takes_the_lock_at_once)
     int err;
 
     check_eq(bide_lock_acquire(&lock), 0);
-    bide_task_group(tg, err)
-    {
+    bide_task_group (tg, err) {
         bide_task *a = bide_create_task(tg, bide_co(holder, &lock, "a"));
         bide_task *b = bide_create_task(tg, bide_co(holder, &lock, "b"));
 
@@ -206,7 +199,8 @@ bide_test(K8_a_free_lock_is_taken_without_waiting)
     bide_lock lock = { 0 };
     int err;
 
-    bide_task_group(tg, err) check_does_not_wait(tg, bide_lock_acquire(&lock), 0);
+    bide_task_group (tg, err)
+        check_does_not_wait(tg, bide_lock_acquire(&lock), 0);
     check_eq(bide_lock_release(&lock), 0);
     return err;
 }
@@ -225,7 +219,8 @@ bide_test(who_never_has_to_wait_lets_the_others_run_now_and_then)
     bide_lock lock = { 0 };
     int err;
 
-    bide_task_group(tg, err) check_waits(tg, take_and_release(&lock), 0);
+    bide_task_group (tg, err)
+        check_waits(tg, take_and_release(&lock), 0);
     return err;
 }
 
@@ -234,10 +229,8 @@ bide_test(a_free_lock_in_a_cancelled_scope_is_not_taken)
     bide_lock lock = { 0 };
     int err, inner = 0;
 
-    bide_task_group(tg, err)
-    {
-        bide_timeout(0, err)
-        {
+    bide_task_group (tg, err) {
+        bide_timeout (0, err) {
             check_waits(tg, bide_lock_acquire(&lock), -ECANCELED);
             inner = bide_lock_acquire(&lock);
         }
@@ -250,8 +243,7 @@ bide_test(a_free_lock_in_a_cancelled_scope_is_not_taken)
 /* The deadline passes between the release and the waiter's turn: it has the lock, so it did not time out. */
 static int take_in_time(bide_lock *lock, int *ret_error, bool *ret_cancelled)
 {
-    bide_timeout(0.001, *ret_error)
-    {
+    bide_timeout (0.001, *ret_error) {
         *ret_error = bide_lock_acquire(lock);
         *ret_cancelled = bide_cancelled();
     }
@@ -266,8 +258,7 @@ bide_test(released_then_timed_out_before_it_runs_is_no_timeout)
     bool cancelled = false;
 
     check_eq(bide_lock_acquire(&lock), 0);
-    bide_task_group(tg, err)
-    {
+    bide_task_group (tg, err) {
         bide_start(tg, bide_co(take_in_time, &lock, &taken, &cancelled));
         turns(1);
         check_eq(bide_lock_release(&lock), 0);
@@ -289,8 +280,7 @@ bide_test(timed_out_then_released_is_a_timeout_and_leaves_the_lock_free)
     bool cancelled = false;
 
     check_eq(bide_lock_acquire(&lock), 0);
-    bide_task_group(tg, err)
-    {
+    bide_task_group (tg, err) {
         bide_start(tg, bide_co(take_in_time, &lock, &taken, &cancelled));
         turns(1);
         for (double end = bide_time() + 0.003; bide_time() < end;)

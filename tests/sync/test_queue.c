@@ -66,8 +66,7 @@ bide_test(P2_put_waits_only_when_full_and_putters_are_served_in_order)
     pair queue = { 0 };
     int err;
 
-    bide_task_group(tg, err)
-    {
+    bide_task_group (tg, err) {
         check_does_not_wait(tg, bide_queue_put(&queue, 1), 0);
         check_does_not_wait(tg, bide_queue_put(&queue, 2), 0);
         check(bide_queue_full(&queue));
@@ -93,8 +92,7 @@ bide_test(P2_getters_are_served_in_order)
     pair queue = { 0 };
     int err;
 
-    bide_task_group(tg, err)
-    {
+    bide_task_group (tg, err) {
         bide_start(tg, bide_co(getter, &queue, "a"));
         bide_start(tg, bide_co(getter, &queue, "b"));
         turns(1);
@@ -115,8 +113,7 @@ bide_test(P3_woken_getter_cancelled_before_it_runs_has_its_item)
     pair queue = { 0 };
     int err;
 
-    bide_task_group(tg, err)
-    {
+    bide_task_group (tg, err) {
         bide_task *a = bide_create_task(tg, bide_co(getter, &queue, "a"));
 
         bide_start(tg, bide_co(getter, &queue, "b"));
@@ -136,8 +133,7 @@ bide_test(P3_cancelled_getter_then_put_goes_to_the_next)
     pair queue = { 0 };
     int err;
 
-    bide_task_group(tg, err)
-    {
+    bide_task_group (tg, err) {
         bide_task *a = bide_create_task(tg, bide_co(getter, &queue, "a"));
 
         bide_start(tg, bide_co(getter, &queue, "b"));
@@ -158,8 +154,7 @@ bide_test(P4_cancelled_putter_leaves_nothing_and_the_next_gets_the_room)
 
     check_eq(bide_queue_put(&queue, 1), 0);
     check_eq(bide_queue_put(&queue, 2), 0);
-    bide_task_group(tg, err)
-    {
+    bide_task_group (tg, err) {
         bide_task *three = bide_create_task(tg, bide_co(putter, &queue, 3));
 
         bide_start(tg, bide_co(putter, &queue, 4));
@@ -182,8 +177,7 @@ bide_test(P4_woken_putter_cancelled_before_it_runs_has_put_its_item)
 
     check_eq(bide_queue_put(&queue, 1), 0);
     check_eq(bide_queue_put(&queue, 2), 0);
-    bide_task_group(tg, err)
-    {
+    bide_task_group (tg, err) {
         bide_task *three = bide_create_task(tg, bide_co(putter, &queue, 3));
 
         turns(1);
@@ -201,8 +195,7 @@ bide_test(P5_cancelled_waiters_do_not_stay_linked)
     pair queue = { 0 };
     int err;
 
-    bide_task_group(tg, err)
-    {
+    bide_task_group (tg, err) {
         for (int i = 0; i < 100; i++)
             bide_start(tg, bide_co(getter, &queue, "x"));
         turns(1);
@@ -212,8 +205,7 @@ bide_test(P5_cancelled_waiters_do_not_stay_linked)
     }
     check_eq(bide_queue_put(&queue, 1), 0);
     check_eq(bide_queue_put(&queue, 2), 0);
-    bide_task_group(tg, err)
-    {
+    bide_task_group (tg, err) {
         for (int i = 0; i < 100; i++)
             bide_start(tg, bide_co(putter, &queue, 3));
         turns(1);
@@ -227,7 +219,8 @@ bide_test(P5_cancelled_waiters_do_not_stay_linked)
 
 static int get_in_time(pair *queue, int *ret_error, int *ret_item)
 {
-    bide_timeout(0.001, *ret_error) *ret_error = bide_queue_get(queue, ret_item);
+    bide_timeout (0.001, *ret_error)
+        *ret_error = bide_queue_get(queue, ret_item);
     return 0;
 }
 bide_async(get_in_time, pair *, int *, int *);
@@ -238,8 +231,7 @@ bide_test(P6_a_get_that_times_out_in_the_turn_of_the_put_loses_nothing)
         pair queue = { 0 };
         int err, result = -1, item = 0;
 
-        bide_task_group(tg, err)
-        {
+        bide_task_group (tg, err) {
             bide_start(tg, bide_co(get_in_time, &queue, &result, &item));
             turns(1);
             if (put_first)
@@ -269,8 +261,7 @@ bide_test(P7_join_waits_for_task_done_not_for_emptiness)
     pair queue = { 0 };
     int err;
 
-    bide_task_group(tg, err)
-    {
+    bide_task_group (tg, err) {
         check_does_not_wait(tg, bide_queue_join(&queue), 0);
         check_eq(bide_queue_put(&queue, 1), 0);
         bide_start(tg, bide_co(joiner, &queue, "a"));
@@ -296,8 +287,7 @@ bide_test(P7_items_handed_over_directly_count_too)
     pair queue = { 0 };
     int err;
 
-    bide_task_group(tg, err)
-    {
+    bide_task_group (tg, err) {
         bide_start(tg, bide_co(getter, &queue, "a"));
         turns(1);
         check_eq(bide_queue_put(&queue, 1), 0);
@@ -343,8 +333,7 @@ bide_test(P9_shutdown_puts_fail_gets_drain_then_fail_join_still_counts)
 
     check_eq(bide_queue_put(&queue, 1), 0);
     check_eq(bide_queue_put(&queue, 2), 0);
-    bide_task_group(tg, err)
-    {
+    bide_task_group (tg, err) {
         bide_start(tg, bide_co(putter, &queue, 3));
         bide_start(tg, bide_co(joiner, &queue, "j"));
         turns(1);
@@ -375,8 +364,7 @@ bide_test(P9_shutdown_of_an_empty_queue_ends_the_getters)
     pair queue = { 0 };
     int err;
 
-    bide_task_group(tg, err)
-    {
+    bide_task_group (tg, err) {
         bide_start(tg, bide_co(getter, &queue, "a"));
         bide_start(tg, bide_co(getter, &queue, "b"));
         turns(1);
@@ -396,8 +384,7 @@ bide_test(P10_immediate_shutdown_drops_the_items_and_counts_them_done)
     check_eq(bide_queue_put(&queue, 2), 0);
     check_eq(bide_queue_get(&queue, &item), 0);
     check_eq(bide_queue_put(&queue, 3), 0);
-    bide_task_group(tg, err)
-    {
+    bide_task_group (tg, err) {
         bide_start(tg, bide_co(putter, &queue, 4));
         bide_start(tg, bide_co(joiner, &queue, "j"));
         turns(1);
@@ -418,8 +405,7 @@ bide_test(P11_a_woken_getter_has_its_item_whatever_others_take)
     pair queue = { 0 };
     int err;
 
-    bide_task_group(tg, err)
-    {
+    bide_task_group (tg, err) {
         bide_start(tg, bide_co(getter, &queue, "a"));
         turns(1);
         check_eq(bide_queue_put(&queue, 1), 0);
@@ -437,10 +423,8 @@ bide_test(in_a_cancelled_scope_nothing_is_put_or_taken)
     int err, item = 5;
 
     check_eq(bide_queue_put(&queue, 1), 0);
-    bide_task_group(tg, err)
-    {
-        bide_timeout(0, err)
-        {
+    bide_task_group (tg, err) {
+        bide_timeout (0, err) {
             check_waits(tg, bide_queue_put(&queue, 2), -ECANCELED);
             check_waits(tg, bide_queue_get(&queue, &item), -ECANCELED);
             check_waits(tg, bide_queue_join(&queue), -ECANCELED);

@@ -114,8 +114,7 @@ bide_test(a_waiting_putter_of_a_priority_queue_is_sorted_in)
 
     for (int i = 0; i < 100; i++)
         check_eq(bide_queue_put(&queue, (struct job){ 10 + i, "" }), 0);
-    bide_task_group(tg, err)
-    {
+    bide_task_group (tg, err) {
         bide_start(tg, bide_co(put_job, &queue, 1));
         turns(1);
         check_eq(bide_queue_get(&queue, &job), 0);
@@ -269,33 +268,38 @@ static bool compiles(const char *statement)
     const char *compiler = getenv("CC"), *root = getenv("BIDE_SOURCE_DIR");
     char command[1024];
 
-    snprintf(command, sizeof command, "%s -std=gnu11 -fsyntax-only -I%s/include -x c - >/dev/null 2>&1", compiler ? compiler : "cc", root ? root : ".");
+    snprintf(command, sizeof command, "%s -std=gnu11 -fsyntax-only -I%s/include -x c - >/dev/null 2>&1",
+             compiler ? compiler : "cc", root ? root : ".");
     FILE *pipe = popen(command, "w");
     check(pipe != NULL);
-    fprintf(pipe,
-            "#include <bide.h>\n"
-            "struct a { int x; }; struct b { int x; };\n"
-            "static bide_queue(int, 2) ints; static bide_queue(const char *, 2) texts; static bide_queue(struct a *, 2) pointers;\n"
-            "static bide_queue(struct a, 2) structs; static bide_queue(_Bool, 2) bools; static bide_broadcast(int) news;\n"
-            "int f(struct a *pa, struct b *pb, int i, double d);\n"
-            "int f(struct a *pa, struct b *pb, int i, double d) { (void)pa; (void)pb; (void)i; (void)d; return %s; }\n",
-            statement);
+    fprintf(
+        pipe,
+        "#include <bide.h>\n"
+        "struct a { int x; }; struct b { int x; };\n"
+        "static bide_queue(int, 2) ints; static bide_queue(const char *, 2) texts;\n"
+        "static bide_queue(struct a *, 2) pointers;\n"
+        "static bide_queue(struct a, 2) structs; static bide_queue(_Bool, 2) bools; static bide_broadcast(int) news;\n"
+        "int f(struct a *pa, struct b *pb, int i, double d);\n"
+        "int f(struct a *pa, struct b *pb, int i, double d) { (void)pa; (void)pb; (void)i; (void)d; return %s; }\n",
+        statement);
     return pclose(pipe) == 0;
 }
 
 unit_test(values_of_another_type_do_not_compile)
 {
     static const char *const right[] = {
-        "bide_queue_put(&ints, 1)",        "bide_queue_put(&ints, d)",         "bide_queue_get(&ints, &i)",
-        "bide_queue_put(&texts, \"x\")",   "bide_queue_put(&texts, NULL)",     "bide_queue_put(&pointers, pa)",
-        "bide_queue_put(&structs, *pa)",   "bide_queue_put(&structs, (struct a){ 1 })", "bide_queue_put(&bools, i > 1)",
-        "bide_queue_put(&pointers, NULL)", "bide_broadcast_send(&news, 1)",
+        "bide_queue_put(&ints, 1)",      "bide_queue_put(&ints, d)",
+        "bide_queue_get(&ints, &i)",     "bide_queue_put(&texts, \"x\")",
+        "bide_queue_put(&texts, NULL)",  "bide_queue_put(&pointers, pa)",
+        "bide_queue_put(&structs, *pa)", "bide_queue_put(&structs, (struct a){ 1 })",
+        "bide_queue_put(&bools, i > 1)", "bide_queue_put(&pointers, NULL)",
+        "bide_broadcast_send(&news, 1)",
     };
     static const char *const wrong[] = {
-        "bide_queue_put(&ints, \"x\")",   "bide_queue_put(&ints, pa)",        "bide_queue_put(&ints, *pa)",
-        "bide_queue_get(&ints, &d)",      "bide_queue_get(&ints, pa)",        "bide_queue_put(&texts, 5)",
-        "bide_queue_put(&texts, pa)",     "bide_queue_put(&pointers, pb)",    "bide_queue_put(&pointers, 1)",
-        "bide_queue_put(&structs, *pb)",  "bide_queue_put(&structs, 1)",      "bide_queue_put(&bools, pa)",
+        "bide_queue_put(&ints, \"x\")",   "bide_queue_put(&ints, pa)",         "bide_queue_put(&ints, *pa)",
+        "bide_queue_get(&ints, &d)",      "bide_queue_get(&ints, pa)",         "bide_queue_put(&texts, 5)",
+        "bide_queue_put(&texts, pa)",     "bide_queue_put(&pointers, pb)",     "bide_queue_put(&pointers, 1)",
+        "bide_queue_put(&structs, *pb)",  "bide_queue_put(&structs, 1)",       "bide_queue_put(&bools, pa)",
         "bide_broadcast_send(&news, pa)", "bide_broadcast_receive(&news, &d)", "bide_queue_get_nowait(&pointers, &pb)",
     };
 

@@ -23,8 +23,7 @@ bide_test(L1_n_releases_wake_n_waiters_in_order)
     bide_semaphore semaphore = BIDE_SEMAPHORE(0);
     int err;
 
-    bide_task_group(tg, err)
-    {
+    bide_task_group (tg, err) {
         bide_start(tg, bide_co(taker, &semaphore, "a"));
         bide_start(tg, bide_co(taker, &semaphore, "b"));
         bide_start(tg, bide_co(taker, &semaphore, "c"));
@@ -46,8 +45,7 @@ bide_test(L2_locked_while_a_woken_waiter_has_not_run_and_a_newcomer_queues)
     bide_semaphore semaphore = { 0 };
     int err;
 
-    bide_task_group(tg, err)
-    {
+    bide_task_group (tg, err) {
         bide_start(tg, bide_co(taker, &semaphore, "a"));
         turns(1);
         check_eq(bide_semaphore_release(&semaphore), 0);
@@ -78,7 +76,9 @@ bide_test(L3_who_takes_again_goes_to_the_end)
 {
     bide_semaphore semaphore = BIDE_SEMAPHORE(1);
 
-    check_eq(bide_gather(bide_co(retaker, &semaphore, "a"), bide_co(retaker, &semaphore, "b"), bide_co(retaker, &semaphore, "c")), 0);
+    check_eq(bide_gather(bide_co(retaker, &semaphore, "a"), bide_co(retaker, &semaphore, "b"),
+                         bide_co(retaker, &semaphore, "c")),
+             0);
     check_notes("a b c a b c");
     check_eq(semaphore.value, 1);
     return 0;
@@ -90,8 +90,7 @@ bide_test(L4_woken_then_cancelled_keeps_its_permit)
     bide_semaphore semaphore = { 0 };
     int err;
 
-    bide_task_group(tg, err)
-    {
+    bide_task_group (tg, err) {
         bide_task *a = bide_create_task(tg, bide_co(taker, &semaphore, "a"));
 
         bide_start(tg, bide_co(taker, &semaphore, "b"));
@@ -111,8 +110,7 @@ bide_test(L5_cancelled_then_released_goes_to_the_next)
     bide_semaphore semaphore = { 0 };
     int err;
 
-    bide_task_group(tg, err)
-    {
+    bide_task_group (tg, err) {
         bide_task *a = bide_create_task(tg, bide_co(taker, &semaphore, "a"));
 
         bide_start(tg, bide_co(taker, &semaphore, "b"));
@@ -130,8 +128,7 @@ bide_test(L5_the_only_waiter_cancelled_leaves_the_permit)
     bide_semaphore semaphore = { 0 };
     int err;
 
-    bide_task_group(tg, err)
-    {
+    bide_task_group (tg, err) {
         bide_task *a = bide_create_task(tg, bide_co(taker, &semaphore, "a"));
 
         turns(1);
@@ -185,8 +182,7 @@ bide_test(L8_no_permit_is_left_while_somebody_waits)
     bide_semaphore semaphore = { 0 };
     int err;
 
-    bide_task_group(tg, err)
-    {
+    bide_task_group (tg, err) {
         for (int i = 0; i < 4; i++)
             bide_start(tg, bide_co(taker, &semaphore, "x"));
         turns(1);
@@ -206,9 +202,9 @@ bide_test(a_free_permit_is_taken_without_waiting_but_not_in_a_cancelled_scope)
     bide_semaphore semaphore = BIDE_SEMAPHORE(1);
     int err;
 
-    bide_task_group(tg, err)
-    {
-        bide_timeout(0, err) check_waits(tg, bide_semaphore_acquire(&semaphore), -ECANCELED);
+    bide_task_group (tg, err) {
+        bide_timeout (0, err)
+            check_waits(tg, bide_semaphore_acquire(&semaphore), -ECANCELED);
         check_eq(semaphore.value, 1);
         check_does_not_wait(tg, bide_semaphore_acquire(&semaphore), 0);
     }

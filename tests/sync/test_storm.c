@@ -1,6 +1,6 @@
 /*
- * Cancellations, deadlines and wake-ups in the same turn, in every order, for everything that can be waited for but queues (test_storm_queue.c): nothing is lost, nothing is had
- * twice. See storm.h.
+ * Cancellations, deadlines and wake-ups in the same turn, in every order, for everything that can be waited for but
+ * queues (test_storm_queue.c): nothing is lost, nothing is had twice. See storm.h.
  */
 #include "check.h"
 
@@ -27,8 +27,7 @@ static int lock_worker(int number)
 {
     (void)number;
     for (int i = 0, err; i < ROUNDS; i++) {
-        bide_timeout(pick(4) * 0.5, err)
-        {
+        bide_timeout (pick(4) * 0.5, err) {
             err = counted(bide_lock_acquire(&lock));
             if (err == 0) {
                 check_storm(lock.owner == bide__current());
@@ -50,7 +49,7 @@ bide_async(lock_worker, int);
     }
 worker_maker(lock_worker)
 
-static int lock_storm(void)
+    static int lock_storm(void)
 {
     lock = (bide_lock){ 0 };
     inside = 0;
@@ -76,8 +75,7 @@ static int semaphore_worker(int number)
 {
     (void)number;
     for (int i = 0, err; i < ROUNDS; i++) {
-        bide_timeout(pick(4) * 0.5, err)
-        {
+        bide_timeout (pick(4) * 0.5, err) {
             err = counted(bide_bounded_semaphore_acquire(&semaphore));
             if (err == 0) {
                 hold(PERMITS);
@@ -91,7 +89,7 @@ static int semaphore_worker(int number)
 bide_async(semaphore_worker, int);
 worker_maker(semaphore_worker)
 
-static int semaphore_storm(void)
+    static int semaphore_storm(void)
 {
     semaphore = (bide_bounded_semaphore)BIDE_BOUNDED_SEMAPHORE(PERMITS);
     inside = 0;
@@ -117,8 +115,7 @@ static int limiter_worker(int number)
 {
     (void)number;
     for (int i = 0, err; i < ROUNDS; i++) {
-        bide_timeout(pick(4) * 0.5, err)
-        {
+        bide_timeout (pick(4) * 0.5, err) {
             err = counted(bide_capacity_limiter_acquire(&limiter));
             if (err == 0) {
                 hold(PARTIES);
@@ -133,7 +130,7 @@ static int limiter_worker(int number)
 bide_async(limiter_worker, int);
 worker_maker(limiter_worker)
 
-static int limiter_storm(void)
+    static int limiter_storm(void)
 {
     limiter = (bide_capacity_limiter)BIDE_CAPACITY_LIMITER(PERMITS);
     inside = 0;
@@ -165,8 +162,7 @@ static int event_worker(int number)
             bide_event_clear(&event);
             continue;
         }
-        bide_timeout(pick(4) * 0.5, err)
-        {
+        bide_timeout (pick(4) * 0.5, err) {
             err = counted(bide_event_wait(&event));
             returned += err == 0;
         }
@@ -177,7 +173,7 @@ static int event_worker(int number)
 bide_async(event_worker, int);
 worker_maker(event_worker)
 
-static int event_storm(void)
+    static int event_storm(void)
 {
     event = (bide_event){ 0 };
     woken = returned = 0;
@@ -203,10 +199,8 @@ static void wait_for_notify(void)
 {
     int err, outer;
 
-    bide_with(&condition, outer)
-    {
-        bide_timeout(pick(4) * 0.5, err)
-        {
+    bide_with (&condition, outer) {
+        bide_timeout (pick(4) * 0.5, err) {
             err = counted(bide_condition_wait(&condition));
             check_storm(condition.own.owner == bide__current());
             returned += err == 0;
@@ -224,8 +218,7 @@ static int condition_worker(int number)
             continue;
         }
         (void)bide_sleep(pick(3) * 0.5);
-        bide_with(&condition, err)
-        {
+        bide_with (&condition, err) {
             size_t waiting = bide_condition_get_statistics(&condition).waiting, wanted = pick(3);
 
             woken += (long)(waiting < wanted ? waiting : wanted);
@@ -238,7 +231,7 @@ static int condition_worker(int number)
 bide_async(condition_worker, int);
 worker_maker(condition_worker)
 
-static int condition_storm(void)
+    static int condition_storm(void)
 {
     condition = (bide_condition){ 0 };
     woken = returned = 0;
@@ -266,8 +259,7 @@ static long passed[PARTIES], broken, broken_by_reset;
 static int barrier_worker(int number)
 {
     for (int i = 0, index; i < ROUNDS; i++) {
-        bide_timeout(1 + pick(3) * 0.5, index)
-        {
+        bide_timeout (1 + pick(3) * 0.5, index) {
             if (number == 0 && pick(4) == 0) {
                 broken_by_reset += (long)bide_barrier_n_waiting(&barrier);
                 bide_barrier_reset(&barrier);
@@ -286,7 +278,7 @@ static int barrier_worker(int number)
 bide_async(barrier_worker, int);
 worker_maker(barrier_worker)
 
-static int barrier_storm(void)
+    static int barrier_storm(void)
 {
     barrier = (bide_barrier)BIDE_BARRIER(PARTIES);
     broken = broken_by_reset = 0;
@@ -320,8 +312,7 @@ static int broadcast_worker(int number)
             woken += bide_broadcast_send(&news, ++last_sent);
             continue;
         }
-        bide_timeout(pick(4) * 0.5, err)
-        {
+        bide_timeout (pick(4) * 0.5, err) {
             value = 0;
             err = counted(bide_broadcast_receive(&news, &value));
             returned += err == 0;
@@ -334,7 +325,7 @@ static int broadcast_worker(int number)
 bide_async(broadcast_worker, int);
 worker_maker(broadcast_worker)
 
-static int broadcast_storm(void)
+    static int broadcast_storm(void)
 {
     woken = returned = 0;
     last_sent = 0;

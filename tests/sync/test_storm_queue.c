@@ -1,5 +1,6 @@
 /*
- * The storm (storm.h) over queues of every kind: whatever is cancelled when, each item whose put returned 0 is got exactly once or is still there, and no other is.
+ * The storm (storm.h) over queues of every kind: whatever is cancelled when, each item whose put returned 0 is got
+ * exactly once or is still there, and no other is.
  */
 #include "check.h"
 
@@ -54,7 +55,8 @@ static int get_nowait(int *ret_item)
 
 static struct bide__queue *the_queue(void)
 {
-    struct bide__queue *const queues[] = { &singles.queue, &triples.queue, &stacks.queue, &priorities.queue, &heaps.queue };
+    struct bide__queue *const queues[] = { &singles.queue, &triples.queue, &stacks.queue, &priorities.queue,
+                                           &heaps.queue };
 
     return queues[kind];
 }
@@ -74,8 +76,7 @@ static void got(int item)
 static int worker(int number)
 {
     for (int i = 0, err, item; i < ROUNDS; i++) {
-        bide_timeout(pick(4) * 0.5, err)
-        {
+        bide_timeout (pick(4) * 0.5, err) {
             item = 0;
             if ((number + i / 2) % 2) {
                 int mine = number * ROUNDS + i + 1;
@@ -138,8 +139,6 @@ bide_async(queue_storm);
         return run_storm(bide_co(queue_storm), &counts);                                                               \
     }
 
-queue_storm_test(P_queue_of_one, SINGLE)
-queue_storm_test(P_queue_of_three, TRIPLE)
-queue_storm_test(P_lifo_queue, STACK)
-queue_storm_test(P_priority_queue, PRIORITY)
-queue_storm_test(P_queue_on_the_heap, HEAP)
+queue_storm_test(P_queue_of_one, SINGLE) queue_storm_test(P_queue_of_three, TRIPLE)
+    queue_storm_test(P_lifo_queue, STACK) queue_storm_test(P_priority_queue, PRIORITY)
+        queue_storm_test(P_queue_on_the_heap, HEAP)

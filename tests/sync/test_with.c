@@ -13,8 +13,7 @@ bide_test(its_end_releases)
 {
     int err = 99;
 
-    bide_with(&lock, err)
-    {
+    bide_with (&lock, err) {
         check_eq(err, 0);
         check(bide_lock_locked(&lock));
         err = 7; /* the block's own outcome */
@@ -28,15 +27,13 @@ bide_test(break_and_continue_release)
 {
     int err, rounds = 0;
 
-    bide_with(&lock, err)
-    {
+    bide_with (&lock, err) {
         rounds++;
         if (rounds)
             break;
     }
     check(!bide_lock_locked(&lock));
-    bide_with(&lock, err)
-    {
+    bide_with (&lock, err) {
         rounds++;
         if (rounds)
             continue;
@@ -50,7 +47,8 @@ static int leave_by_return(void)
 {
     int err;
 
-    bide_with(&lock, err) return bide_lock_locked(&lock) ? 5 : 6;
+    bide_with (&lock, err)
+        return bide_lock_locked(&lock) ? 5 : 6;
     return 7;
 }
 
@@ -58,8 +56,7 @@ static int leave_by_goto(void)
 {
     int err, result = 0;
 
-    bide_with(&lock, err)
-    {
+    bide_with (&lock, err) {
         result = bide_lock_locked(&lock);
         goto out;
     }
@@ -72,8 +69,7 @@ static int leave_by_bide(void)
 {
     int err;
 
-    bide_with(&lock, err)
-    {
+    bide_with (&lock, err) {
         check(bide_lock_locked(&lock));
         bide(bide_fail(-EIO, "on purpose"));
     }
@@ -97,9 +93,9 @@ bide_test(the_block_is_not_run_when_the_acquire_fails)
     int err, inner = 99;
     bool ran = false;
 
-    bide_timeout(0, err)
-    {
-        bide_with(&lock, inner) ran = true;
+    bide_timeout (0, err) {
+        bide_with (&lock, inner)
+            ran = true;
     }
     check_error(inner, ECANCELED);
     check(!ran);
@@ -116,14 +112,17 @@ bide_test(every_object_that_can_be_held)
     bide_barrier barrier = BIDE_BARRIER(1);
     int err;
 
-    bide_with(&semaphore, err) bide_with(&bounded, err) bide_with(&condition, err) bide_with(&limiter, err) bide_with(&barrier, err)
-    {
-        check_eq(err, 0);
-        check(bide_semaphore_locked(&semaphore));
-        check(bide_bounded_semaphore_locked(&bounded));
-        check(bide_condition_locked(&condition));
-        check_eq(limiter.borrowed, 1);
-    }
+    bide_with (&semaphore, err)
+        bide_with (&bounded, err)
+            bide_with (&condition, err)
+                bide_with (&limiter, err)
+                    bide_with (&barrier, err) {
+                        check_eq(err, 0);
+                        check(bide_semaphore_locked(&semaphore));
+                        check(bide_bounded_semaphore_locked(&bounded));
+                        check(bide_condition_locked(&condition));
+                        check_eq(limiter.borrowed, 1);
+                    }
     check_eq(err, 0);
     check(!bide_semaphore_locked(&semaphore));
     check(!bide_bounded_semaphore_locked(&bounded));
@@ -139,8 +138,7 @@ static int wait_until_ready(void)
 {
     int err;
 
-    bide_with(&ready, err)
-    {
+    bide_with (&ready, err) {
         note("waits");
         err = bide_condition_wait(&ready);
         note("%s", err == -ECANCELED ? "cancelled" : "?");
@@ -153,11 +151,11 @@ static int fail_with_the_lock_in_a_group(void)
 {
     int err;
 
-    bide_task_group(tg, err)
-    {
+    bide_task_group (tg, err) {
         bide_start(tg, bide_co(wait_until_ready));
         bide(bide_sleep(0));
-        bide_with(&ready, err) bide(bide_fail(-EIO, "on purpose"));
+        bide_with (&ready, err)
+            bide(bide_fail(-EIO, "on purpose"));
     }
     return err;
 }
@@ -175,10 +173,20 @@ static int fail_in_a_timeout_within(void)
 {
     int err, inner;
 
-    bide_with(&lock, err)
-    {
-        bide_timeout(0.001, inner)
-        {
+    bide_with (&lock, err) {
+        bide_timeout (0.001, inner) {
+            bide(bide_sleep(3600));
+        }
+    }
+    return 7;
+}
+
+static int time_out_around(void)
+{
+    int err, inner;
+
+    bide_timeout (0.001, err) {
+        bide_with (&lock, inner) {
             bide(bide_sleep(3600));
         }
     }
@@ -187,6 +195,8 @@ static int fail_in_a_timeout_within(void)
 
 bide_test(blocks_of_both_kinds_nest)
 {
+    check_error(time_out_around(), ETIMEDOUT);
+    check(!bide_lock_locked(&lock));
     check_error(fail_in_a_timeout_within(), ETIMEDOUT);
     check(!bide_lock_locked(&lock));
     return 0;
@@ -196,8 +206,7 @@ static int hold_for_a_turn(const char *name)
 {
     int err;
 
-    bide_with(&lock, err)
-    {
+    bide_with (&lock, err) {
         note("%s", name);
         bide(bide_sleep(0));
         note("%s", name);
@@ -208,7 +217,8 @@ bide_async(hold_for_a_turn, const char *);
 
 bide_test(one_at_a_time)
 {
-    check_eq(bide_gather(bide_co(hold_for_a_turn, "a"), bide_co(hold_for_a_turn, "b"), bide_co(hold_for_a_turn, "c")), 0);
+    check_eq(bide_gather(bide_co(hold_for_a_turn, "a"), bide_co(hold_for_a_turn, "b"), bide_co(hold_for_a_turn, "c")),
+             0);
     check_notes("a a b b c c");
     return 0;
 }

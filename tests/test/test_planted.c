@@ -81,7 +81,7 @@ static const struct mistake {
     { "short_write_ignored", { "left:  \"h\"", "in this run system call 1 moved only one byte:", "--inject short:1" }, false },
     { "eintr_not_retried", { "returned -4 (EINTR)", "in this run system call 1 was interrupted (EINTR):", "at send_uninterrupted (planted/planted.c:" }, false },
     { "crash", { "touch_null" }, false },
-    { "leaves_by_exit", { "the test called exit() before its end:", "at test_leaves_by_exit (planted/planted.c:", "left with exit code 0 before its end" }, false },
+    { "leaves_by_exit", { "the test called exit() before its end:", "at test_leaves_by_exit (planted/planted.c:", "before its end" }, false },
     { "aborts", { "crashed: signal 6 (Aborted)", "at test_aborts (planted/planted.c:" }, false },
     { "fails_an_assertion", { "Assertion `two == 3' failed", "at test_fails_an_assertion (planted/planted.c:" }, false },
     { "check_in_a_child_task", { "check failed: number == 1, but left is 2 and right is 1", "in task 'checking_child'", "`-- 'checking_child'" }, false },

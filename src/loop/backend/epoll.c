@@ -84,7 +84,7 @@ static struct descriptor *find(struct epoll *state, int descriptor)
 
 static int64_t register_edge(struct epoll *state, struct descriptor *entry, int descriptor)
 {
-    struct epoll_event event = { .events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET, .data.fd = descriptor };
+    struct epoll_event event = { .events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLPRI | EPOLLET, .data.fd = descriptor };
 
     if (epoll_ctl(state->descriptor, EPOLL_CTL_ADD, descriptor, &event) < 0)
         return errno == EEXIST ? -EBUSY : -errno;
@@ -147,7 +147,9 @@ static bool epoll_submit(struct bide_loop *loop, struct bide__op *op)
         return finish(op, -EBUSY);
     /* a first wait for readiness is not tried but registered: what is ready comes with the next poll, and every later wait knows its bit */
     bool is_poll = op->kind == BIDE__OP_READABLE || op->kind == BIDE__OP_WRITABLE;
-    bool try = entry->registered ? (bide__op_is_input(op) ? entry->may_read : entry->may_write) || op->kind == BIDE__OP_CONNECT : op->foreign || !is_poll;
+    bool try = op->foreign || !is_poll;
+    if (entry->registered)
+        try = (bide__op_is_input(op) ? entry->may_read : entry->may_write) || op->kind == BIDE__OP_CONNECT;
     if (try) {
         int64_t result = bide__op_attempt(op, true);
 
@@ -200,7 +202,7 @@ static void epoll_deliver(struct bide_loop *loop, struct epoll *state, const str
 {
     struct descriptor *entry = &state->table[event->data.fd];
 
-    if (event->events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR))
+    if (event->events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR | EPOLLPRI))
         entry->hung_up = true;
     if (event->events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR)) {
         entry->may_read = true;
