@@ -87,6 +87,8 @@ set_tests_properties(harness.harness PROPERTIES ENVIRONMENT "${BIDE_TEST_ENVIRON
 find_package(Python3 COMPONENTS Interpreter)
 if(Python3_FOUND AND NOT CMAKE_CROSSCOMPILING)
     bide_register_test(tools "" ${Python3_EXECUTABLE} tests/harness/check-tools)
+    bide_register_test(documents.semantics "" ${Python3_EXECUTABLE} tools/check-semantics)
+    set_tests_properties(documents.semantics PROPERTIES LABELS documents)
     if(TARGET bide-program)
         foreach(backend ${BIDE_BACKENDS})
             foreach(name fetch serve)

@@ -44,7 +44,8 @@ static int app(void)
     bide_condition cond = { 0 };
     struct items items = { 0 };
 
-    return bide_gather(bide_co(consumer, &cond, &items, "c1"), bide_co(consumer, &cond, &items, "c2"), bide_co(producer, &cond, &items));
+    return bide_gather(bide_co(consumer, &cond, &items, "c1"), bide_co(consumer, &cond, &items, "c2"),
+                       bide_co(producer, &cond, &items));
 }
 bide_async(app);
 

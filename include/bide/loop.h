@@ -81,6 +81,33 @@ BIDE_EXPORT void bide_set_debug(bide_loop *loop, bool debug);
 BIDE_EXPORT double bide_slow_callback_duration(const bide_loop *loop);
 BIDE_EXPORT void bide_set_slow_callback_duration(bide_loop *loop, double seconds);
 
+/* What an exception handler is told. While it runs, bide_strerror(error) is the error's message and bide_print_error(error) prints its trace. */
+typedef struct bide_exception_context {
+    const char *message; /* what happened: "task 'fetch' failed, and nobody looked at its error" */
+    const char *task;    /* the name of the task it happened in, NULL if it was none */
+    int error;           /* negative; 0: the message says it all */
+} bide_exception_context;
+typedef void bide_exception_handler(bide_loop *loop, const bide_exception_context *context, void *argument);
+
+/*
+ * bide_set_exception_handler - from now on handler(loop, context, argument) is called for errors that nobody takes: a task without a group failed (other than by being cancelled) and nobody joined it or looked
+ * at its result, or what bide_call_exception_handler is given. NULL: the default again. The handler must not wait (-EPERM there); it may cancel and start tasks, and call bide_stop. Follows
+ * loop.set_exception_handler (semantics B15, C7, A3).
+ */
+BIDE_EXPORT void bide_set_exception_handler(bide_loop *loop, bide_exception_handler *handler, void *argument);
+
+/* bide_call_exception_handler - hands an error to the loop's handler, with the message and trace that the running task has for context->error. For code with nobody to return an error to. Follows loop.call_exception_handler. */
+BIDE_EXPORT void bide_call_exception_handler(bide_loop *loop, const bide_exception_context *context);
+
+/* bide_default_exception_handler - prints the message and the error with its trace to stderr. For handlers that want this too. Follows loop.default_exception_handler. */
+BIDE_EXPORT void bide_default_exception_handler(bide_loop *loop, const bide_exception_context *context);
+
+/*
+ * bide_stop - ends the loop's run after the current turn: what that makes ready stays for the next run. bide_runner_run returns -EAGAIN then, bide_runner_run_forever 0; bide_run cancels what is left, as always, and
+ * returns -EAGAIN. Called before the loop runs: it runs one turn, without waiting. In the loop's own thread. Follows loop.stop (semantics B9-B11).
+ */
+BIDE_EXPORT void bide_stop(bide_loop *loop);
+
 /* What a loop runs on; see bide_loop_information(). The texts are valid as long as the loop. */
 typedef struct bide_loop_facts {
     const char *backend;        /* "epoll" or "io_uring" */
@@ -90,6 +117,7 @@ typedef struct bide_loop_facts {
     size_t stacks_idle;         /* kept for the next ones */
     const char *stack_guard;    /* "madvise", "mprotect" or "none": what makes an overflow a clean fault */
     size_t stacks_unguarded;
+    size_t stack_high_water; /* debug mode: the most bytes of a stack that a task which has ended had ever used; else 0 */
 } bide_loop_facts;
 
 /* bide_loop_information - fills in what the loop runs on, for diagnosis. */

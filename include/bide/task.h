@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #include <bide/coro.h>
+#include <bide/loop.h>
 #include <bide/scope.h>
 
 /* A handle of a task. Lives as long as the block of the group that owns the task (NULL: as long as run()), whether the task has ended or not. */
@@ -29,7 +30,13 @@ typedef struct bide_run_options {
     uint64_t shuffle_seed; /* for tests: not 0: the tasks of a turn run in an order that this number decides */
     bool quiet;           /* do not print an error that main returned */
     bool no_interrupt;    /* leave SIGINT alone; otherwise, in the main thread, Ctrl-C cancels the main task, and run() returns -EINTR */
+    bool terminate_like_interrupt; /* SIGTERM does what Ctrl-C does; see bide_interrupting_signal for the exit code */
+    bool eager_start;     /* bide_create_task and bide_start take the first step at once: bide_create_task_eager, bide_start_eager */
+    int debug;            /* true: debug mode; BIDE_DEBUG_OFF: none; 0: as the environment's BIDE_DEBUG says (set, and neither empty nor "0") */
+    double slow_callback_duration; /* seconds; in debug mode a step that takes longer is reported; 0: 0.1 */
 } bide_run_options;
+
+enum { BIDE_DEBUG_ON = 1, BIDE_DEBUG_OFF = -1 };
 
 /*
  * bide_run - runs a coroutine as the main task of a new loop in this thread, until it has ended; returns what it returned.
@@ -45,6 +52,56 @@ BIDE_EXPORT int bide_run(bide_coroutine main);
 BIDE_EXPORT int bide_run_with(bide_coroutine main, const bide_run_options *options);
 
 /*
+ * bide_interrupting_signal - after a run of this thread that ended with -EINTR: which signal it was, SIGINT or SIGTERM; otherwise 0. A shell expects 128 plus that (130, 143) as the
+ * exit code: `return err == -EINTR ? 128 + bide_interrupting_signal() : err < 0;`.
+ */
+BIDE_EXPORT int bide_interrupting_signal(void);
+
+/* A loop that several mains run on, one after the other; see bide_runner_open. Zeroed: closed. Its field is bide's own. */
+typedef struct bide_runner {
+    struct bide__run *run;
+} bide_runner;
+
+/*
+ * bide_runner_open - opens a loop for several runs in this thread: `with asyncio.Runner() as runner`.
+ *
+ *     bide_auto(runner) runner = { 0 };
+ *     int err = bide_runner_open(&runner, NULL);
+ *     if (err == 0)
+ *         err = bide_runner_run(&runner, bide_co(first));
+ *     if (err >= 0)
+ *         err = bide_runner_run(&runner, bide_co(second));
+ *
+ * Tasks that a main starts without a group, callbacks and task-locals survive it; tasks go on in the next run, and are cancelled and waited for by close. options: NULL: the defaults. 0, or the errors of bide_run_with, -EDEADLK in a
+ * running loop. *ret_runner must not be open. Follows asyncio.Runner (semantics A9, A10).
+ */
+BIDE_EXPORT int bide_runner_open(bide_runner *ret_runner, const bide_run_options *options);
+
+/*
+ * bide_runner_run - runs a coroutine as the main task until it has ended; returns what it returned. Its arguments are copied. An error is printed as by bide_run.
+ *
+ * -EBADF: the runner is not open; -EDEADLK: a loop runs in this thread; -EPERM: it was opened in another thread; -EAGAIN: bide_stop came before main had ended, which waits for bide_runner_resume or
+ * bide_runner_close; -EALREADY: such a main has not ended; -EINTR as in bide_run; -ENOMEM.
+ */
+BIDE_EXPORT int bide_runner_run(bide_runner *runner, bide_coroutine main);
+
+/* bide_runner_resume - goes on with a main that bide_stop has interrupted; returns as bide_runner_run does. -EINVAL: there is none. */
+BIDE_EXPORT int bide_runner_resume(bide_runner *runner);
+
+/* bide_runner_run_forever - runs what there is, without a main, until bide_stop: 0; or until Ctrl-C: -EINTR. Follows loop.run_forever. */
+BIDE_EXPORT int bide_runner_run_forever(bide_runner *runner);
+
+/* bide_runner_get_loop - the loop, to schedule callbacks before it runs; NULL when the runner is not open. Follows Runner.get_loop. */
+BIDE_EXPORT bide_loop *bide_runner_get_loop(const bide_runner *runner);
+
+/* bide_runner_close - cancels and waits for what is left, and gives everything back. A closed (or zeroed) runner is left alone. Must not be called while a loop runs in this thread (asserted). */
+BIDE_EXPORT void bide_runner_close(bide_runner *runner);
+static inline void bide__auto_runner(bide_runner *runner)
+{
+    bide_runner_close(runner);
+}
+
+/*
  * bide_create_task - starts a task; it takes its first step in the next turn of the loop, never inside this call.
  *
  * group: who owns it; NULL: run() itself, which cancels it when main ends, and where its error concerns only who joins it. Returns a handle, or
@@ -56,6 +113,13 @@ BIDE_EXPORT bide_task *bide_create_task(bide_group *group, bide_coroutine corout
 
 /* bide_start - bide_create_task without a handle. 0, or -ENOMEM or -EAGAIN as there. */
 BIDE_EXPORT int bide_start(bide_group *group, bide_coroutine coroutine);
+
+/*
+ * bide_create_task_eager, bide_start_eager - the same, but the task takes its first step inside this call, up to its first wait or its end: no turn of the loop for what needs not wait. The running task is another one
+ * meanwhile. So a task may have ended when this returns (bide_done), and a group that it fails is cancelled. Run option eager_start makes all tasks start so. Follows asyncio.eager_task_factory (semantics D29).
+ */
+BIDE_EXPORT bide_task *bide_create_task_eager(bide_group *group, bide_coroutine coroutine);
+BIDE_EXPORT int bide_start_eager(bide_group *group, bide_coroutine coroutine);
 
 /*
  * bide_join - waits until a task has ended; returns what it returned (negative: its error, whose message and trace now belong to this task).

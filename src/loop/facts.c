@@ -17,7 +17,8 @@ void bide_loop_information(const bide_loop *loop, bide_loop_facts *ret_facts)
                                     .stacks_live = stacks.live,
                                     .stacks_idle = stacks.idle + stacks.cold,
                                     .stack_guard = stacks.guard,
-                                    .stacks_unguarded = stacks.unguarded };
+                                    .stacks_unguarded = stacks.unguarded,
+                                    .stack_high_water = loop->stack_high_water };
 }
 
 int bide_probe_backend(const char *name, char *reason, size_t size)

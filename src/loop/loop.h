@@ -58,7 +58,6 @@ struct bide_loop {
 
     struct bide__coroutine *current; /* whose code runs; NULL: the loop's own, or a callback's */
     struct bide__context context;    /* the loop's own flow while a task runs */
-    struct bide__context *home;      /* where a task that parks goes when no other is to run: &context, or who started it eagerly */
     unsigned turns_to_tick;          /* until the time is looked at */
     uint64_t ticked_at;              /* tick of the last look */
     uint64_t polled_at;              /* tick of the last poll */
@@ -71,10 +70,12 @@ struct bide_loop {
     size_t jobs_under_way; /* given to threads and not back yet */
     uint64_t shuffle;      /* state of the generator that orders the tasks of a turn; 0: first in, first out */
     struct bide__hooks *hooks;
+    struct bide__context *home; /* where a task that parks goes when no other is to run: &context, or who started it eagerly */
     bool debug;           /* steps are timed, mistakes looked for: loop/debug.h */
     bool hurry;           /* the running turn is to be the last one before the next look at the stop flag */
     unsigned stepping;    /* first steps that run inside of another one: bide__loop_step_into */
     bool said_unguarded;  /* that stacks have no guard */
+    size_t stack_high_water; /* debug mode: the most bytes of a stack that a task has left used */
     int64_t slow_callback_duration; /* nanoseconds a step may take in debug mode */
     atomic_int thread;    /* the kernel's number of the thread that runs the loop; 0: none does */
     const struct bide__backend *backend;
@@ -105,6 +106,8 @@ struct bide_loop {
     struct bide__thread_pool *resolvers;
     size_t thread_limit;
     struct bide__buffer_cache buffers; /* of the streams */
+    bide_exception_handler *exception_handler; /* NULL: the default one */
+    void *exception_argument;
     void *owner; /* the run that drives this loop: task/run.c */
 };
 
@@ -225,5 +228,7 @@ void bide__watchers_close(struct bide_loop *loop);
 /* signal.c */
 void bide__signals_deliver(struct bide_loop *loop);
 void bide__signals_close(struct bide_loop *loop);
+/* True if this callback is what the loop calls for the signal. */
+bool bide__signal_is_handled_by(const struct bide_loop *loop, int signal_number, void (*callback)(void *argument));
 
 #endif

@@ -73,6 +73,11 @@ bool bide_remove_signal_handler(bide_loop *loop, int signal_number)
     return true;
 }
 
+bool bide__signal_is_handled_by(const struct bide_loop *loop, int signal_number, void (*callback)(void *argument))
+{
+    return atomic_load(&signals.loop) == loop && signals.installed[signal_number] && signals.callback[signal_number] == callback;
+}
+
 void bide__signals_deliver(struct bide_loop *loop)
 {
     atomic_store(&loop->signal_pending, false);

@@ -10,9 +10,7 @@
  * Must never happen: more tokens given out than the total; a token lost with a cancelled waiter; a release that needs
  * memory.
  */
-#include <assert.h>
 #include <errno.h>
-#include <limits.h>
 #include <stdint.h>
 #include <stdlib.h>
 

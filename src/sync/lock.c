@@ -22,7 +22,7 @@ int bide_lock_acquire(bide_lock *lock)
     if (err < 0)
         return err;
     if (lock->owner)
-        return bide__wait_in(&lock->waiters, task, "a lock");
+        return bide__wait_in(&lock->waiters, task, lock->owner == task ? "a lock that it holds itself" : "a lock");
     bide__lock_give(lock, task);
     return bide__step_end(task, 0);
 }

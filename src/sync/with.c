@@ -10,6 +10,8 @@
 
 #include <bide/sync.h>
 
+#include "task/record.h"
+
 static struct bide__with *enter(struct bide__with *with, void *object, void (*release)(void *object), int err,
                                 int *ret_error, bide_scope *lexical)
 {
@@ -28,9 +30,12 @@ static void check_released(int err)
     (void)err;
 }
 
+/* Not whoever holds it: another task may have released it and a third one have it now. */
 static void release_lock(void *object)
 {
-    check_released(bide_lock_release(object));
+    bide_lock *lock = object;
+
+    check_released(lock->owner == bide__current() ? bide_lock_release(lock) : -EPERM);
 }
 
 static void release_semaphore(void *object)
@@ -45,7 +50,9 @@ static void release_bounded_semaphore(void *object)
 
 static void release_condition(void *object)
 {
-    check_released(bide_condition_release(object));
+    bide_condition *condition = object;
+
+    release_lock(condition->given ? condition->given : &condition->own);
 }
 
 static void release_capacity_limiter(void *object)

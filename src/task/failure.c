@@ -220,11 +220,11 @@ static void print_trace(const struct bide__failure *failure)
         fprintf(stderr, "    and %d more\n", failure->lines - BIDE__TRACE_LINES);
 }
 
-void bide_print_error(int err)
+void bide__failure_print(const struct bide__failure *failure, int err, const char *what)
 {
-    const struct bide__failure *failure = *bide__failure_place();
+    const char *message = failure && failure->code == err ? failure->message : bide__failure_general(err);
 
-    fprintf(stderr, "bide: %s\n", bide_strerror(err));
+    fprintf(stderr, what ? "bide: %s: %s\n" : "bide: %s%s\n", what ? what : "", message);
     if (!failure || failure->code != err)
         return;
     print_trace(failure);
@@ -232,6 +232,11 @@ void bide_print_error(int err)
         fprintf(stderr, "bide: also: %s\n", failure->message);
         print_trace(failure);
     }
+}
+
+void bide_print_error(int err)
+{
+    bide__failure_print(*bide__failure_place(), err, NULL);
 }
 
 /* The main thread ends with the process, without its key. */

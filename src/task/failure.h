@@ -39,6 +39,9 @@ struct bide__failure *bide__failure_copy(const struct bide__failure *failure);
 /* Frees it, with those behind it. */
 void bide__failure_free(struct bide__failure *failure);
 
+/* Prints `what` (NULL: nothing), the message for err, and, if the failure belongs to err, its trace and those behind it. */
+void bide__failure_print(const struct bide__failure *failure, int err, const char *what);
+
 /* The general text of a code. */
 const char *bide__failure_general(int code);
 

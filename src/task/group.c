@@ -81,7 +81,7 @@ static void free_handles(struct bide_group *group)
 {
     struct bide__run *run = bide__run_of(group->loop);
 
-    while (group->handles)
+    while (group->handles && group->live == 0) /* an exception handler may start another task */
         bide__handle_free(run, group->handles);
 }
 
@@ -93,8 +93,10 @@ int bide__group_close(struct bide_group *group, int err)
         bide__group_fail(group, err, task->failure);
     else if (err < 0 || !group->scope.ended)
         bide__scope_cancel(&group->scope);
-    wait_for_children(group);
-    free_handles(group);
+    do {
+        wait_for_children(group);
+        free_handles(group);
+    } while (group->live > 0);
     if (group->error) {
         if (group->failure) {
             bide__failure_free(task->failure);

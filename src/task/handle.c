@@ -7,6 +7,7 @@
 #include <errno.h>
 
 #include "base/slab.h"
+#include "task/exception.h"
 #include "task/failure.h"
 #include "task/scope.h"
 #include "task/wait.h"
@@ -32,16 +33,12 @@ struct bide_task *bide__handle_of(struct bide__record *record)
     return task;
 }
 
-void bide__report_unread(struct bide_loop *loop, const char *task, int err, const struct bide__failure *failure)
-{
-    if (err != -ECANCELED)
-        loop->hooks->error_unread(loop->hooks, task, err, failure && failure->code == err ? failure->message : NULL);
-}
-
 void bide__handle_free(struct bide__run *run, struct bide_task *task)
 {
-    if (__builtin_expect(run->loop->hooks != NULL, 0) && task->has_ended && task->result < 0 && !task->read)
+    if (__builtin_expect(task->has_ended && task->result < 0 && !task->read, 0)) {
+        task->read = true;
         bide__report_unread(run->loop, task->u.ended.name, task->result, task->u.ended.failure);
+    }
     *task->link = task->next;
     if (task->next)
         task->next->link = task->link;

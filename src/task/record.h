@@ -35,6 +35,7 @@ struct bide__record {
     const char *name;
     const char *file;
     int line;
+    unsigned cancelled_waits; /* debug mode: how often a wait said -ECANCELED since the task was cancelled */
     char inline_arguments[BIDE__INLINE_ARGUMENTS] __attribute__((aligned(16)));
     struct bide_scope root; /* last: most of it is never touched */
 };
@@ -65,19 +66,31 @@ struct bide_task {
     bool read; /* somebody has seen the result */
 };
 
-/* What a run keeps; the loop's `owner`. */
+/* What a runner keeps; the loop's `owner`. See run.c. */
 struct bide__run {
     struct bide_loop *loop;
+    bide_run_options options;
     struct bide_group *background; /* owns the tasks that are started without a group */
-    struct bide__record *main_task;
-    struct bide_scope *main_scope; /* what Ctrl-C cancels; NULL once main has ended */
-    struct bide_task *main_handle; /* the main task's, if anybody asked for it */
+    struct bide__record *main_task; /* runs one main after the other, and holds the background group */
+    struct bide_scope *main_scope; /* what Ctrl-C cancels; NULL when no main runs */
+    struct bide_task *main_handle; /* those of the mains, if anybody asked for them */
     struct bide__slab handles;
     size_t live; /* tasks */
-    int result;
+    bide_coroutine main; /* entry NULL: none to run */
+    void *main_arguments; /* the copy of its arguments, if one was made */
+    int result; /* of the last main that has ended */
     struct bide__failure *failure;
-    bool stop;
-    bool interrupted; /* by Ctrl-C */
+    int thread; /* the kernel's number of the one it was opened in */
+    int interrupted; /* the signal that cancelled main, 0: none */
+    bool stop;       /* the loop is to return: main has ended, or bide_stop */
+    bool closing;    /* main_task is to end when it has no main to run */
+    bool idle;       /* main_task is parked between two mains */
+    bool stopped;    /* the last run was stopped before its main had ended */
+    bool forever;    /* the end of a main is no reason to return */
+    bool cancel_at_start; /* a main that has not begun is cancelled at once */
+    bool ended;      /* main_task has ended */
+    bool watches_overflow;
+    struct bide__debug_thing *things; /* debug mode: what is open; see debug.c */
 };
 
 /* The running task's record, NULL outside of one. */
@@ -112,8 +125,8 @@ void bide__unobserve(struct bide__observer *observer);
 /* Frees a handle of an ended task. */
 void bide__handle_free(struct bide__run *run, struct bide_task *task);
 
-/* For tests: an error that nobody will read. The loop has hooks. */
-void bide__report_unread(struct bide_loop *loop, const char *task, int err, const struct bide__failure *failure);
+/* Ends a living task's handle: it keeps the result, and who waits for it is woken. */
+void bide__handle_end(struct bide__run *run, struct bide__record *record, int result);
 
 /* For tests: the next run of this thread reports to these hooks, which outlive it. */
 void bide__set_next_hooks(struct bide__hooks *hooks);

@@ -65,7 +65,7 @@ static int run_call(bide_remote_call *call)
     int result = bide__scope_unescape(task, call->coroutine.entry(call->arguments));
     call->task = NULL;
     finish(call, result, task->failure && task->failure->code == result ? bide__failure_copy(task->failure) : NULL);
-    return result;
+    return 0; /* the error is the other thread's now */
 }
 bide_async(run_call, bide_remote_call *);
 

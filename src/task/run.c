@@ -1,21 +1,24 @@
 /*
  * run: a loop, the main task, and the end of both.
  *
- * The main task's stack holds two scopes around the user's main: the background group, which owns the tasks that are started without a group, and inside it the scope that
- * Ctrl-C and bide_cancel(main) cancel. So a cancellation of main does not touch the background tasks; they are cancelled when main has ended, and waited for. The loop stops
- * when the main task has ended; then the worker threads are joined and everything is given back.
+ * One task, the resident, runs all mains of a runner, one after the other, and parks in between. Its stack holds two scopes around a main: the background group, which owns the tasks that are started
+ * without a group, and inside it the scope that Ctrl-C and bide_cancel(main) cancel. So a cancellation of main does not touch the background tasks; they live until the runner is closed (for bide_run: until
+ * main has ended), are cancelled then, and waited for. At last the worker threads are joined and everything is given back.
+ *
+ * Must never happen: a task that outlives its runner; a signal handler of ours that stays when no main runs.
  */
-#include <assert.h>
+#include "task/run.h"
+
 #include <errno.h>
-#include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
-#include "base/slab.h"
+#include "loop/debug.h"
 #include "stack/overflow.h"
+#include "task/debug.h"
+#include "task/exception.h"
 #include "task/failure.h"
 #include "task/scope.h"
 
@@ -26,84 +29,134 @@ void bide__set_next_hooks(struct bide__hooks *hooks)
     next_hooks = hooks;
 }
 
-struct main_arguments {
-    struct bide__run *run;
-    const bide_coroutine *main;
-};
-
-static int run_main(void *argument)
+/* Takes the result of a main: the run keeps it with its message, and so does its handle. */
+static void main_ended(struct bide__run *run, struct bide__record *task, int result)
 {
-    struct main_arguments *arguments = argument;
-    struct bide__run *run = arguments->run;
-    struct bide__record *task = bide__current();
-    struct bide_group background = { .scope = { .ended = true }, .keep_going = true };
+    if (result < 0 && result != -ECANCELED)
+        bide__failure_trace(&task->failure, result, (struct bide__trace_line){ task->name, task->file, task->line, 1 });
+    if (task->handle) {
+        bide__handle_end(run, task, result);
+        task->handle = NULL;
+    }
+    bide__failure_free(run->failure);
+    run->failure = task->failure;
+    task->failure = NULL;
+    run->result = result;
+    run->main.entry = NULL;
+    free(run->main_arguments);
+    run->main_arguments = NULL;
+    if (!run->closing && !run->forever)
+        bide_stop(run->loop);
+}
+
+static void run_main(struct bide__run *run, struct bide__record *task)
+{
     struct bide_scope scope = { 0 };
 
-    bide__group_begin(&background, task);
-    run->background = &background;
+    task->name = run->main.name;
+    task->file = run->main.file;
+    task->line = run->main.line;
+    task->cancelled_waits = 0;
     bide__scope_begin(&scope, task, task->scope, BIDE__SCOPE_TASK);
     task->self = &scope;
     run->main_scope = &scope;
-    run->main_task = task;
-
-    int result = arguments->main->entry((void *)(uintptr_t)arguments->main->arguments);
-
-    result = bide__scope_unescape(task, result);
+    if (run->cancel_at_start)
+        bide__scope_cancel(&scope);
+    int result = bide__scope_unescape(task, run->main.entry((void *)(uintptr_t)run->main.arguments));
     run->main_scope = NULL;
     task->self = &task->root;
     bide__scope_close(&scope, result);
-    bide__scope_cancel(&background.scope);
-    bide__scope_close(&background.scope, 0);
-    return result;
+    if (run->closing)
+        bide__scope_cancel(&run->background->scope); /* before main's handle ends: who waits for it is cancelled, as asyncio does it */
+    main_ended(run, task, result);
 }
 
-/* The first Ctrl-C cancels main; one more ends the process as if we had never been there. */
-static void on_interrupt(void *argument)
+static int reside(void *argument)
 {
-    struct bide__run *run = argument;
+    struct bide__run *run = *(struct bide__run **)argument;
+    struct bide__record *task = bide__current();
+    struct bide_group background = { .scope = { .ended = true }, .keep_going = true };
 
+    bide__group_begin(&background, task);
+    run->background = &background;
+    for (;;) {
+        if (run->main.entry)
+            run_main(run, task);
+        if (run->closing)
+            break;
+        run->idle = true;
+        bide__park(task->loop);
+        run->idle = false;
+    }
+    bide__scope_cancel(&background.scope); /* for a runner that is closed between two mains */
+    bide__scope_close(&background.scope, 0);
+    return 0;
+}
+
+/* The first signal cancels main; one more ends the process as if we had never been there. */
+static void on_signal(struct bide__run *run, int number)
+{
     if (run->interrupted) {
-        bide_remove_signal_handler(run->loop, SIGINT);
-        raise(SIGINT);
+        bide_remove_signal_handler(run->loop, number);
+        raise(number);
         return;
     }
-    run->interrupted = true;
+    run->interrupted = number;
     if (run->main_scope)
         bide__scope_cancel(run->main_scope);
+    else if (!run->closing)
+        bide_stop(run->loop);
 }
 
-static void watch_for_interrupt(struct bide__run *run)
+static void on_interrupt(void *run)
+{
+    on_signal(run, SIGINT);
+}
+
+static void on_terminate(void *run)
+{
+    on_signal(run, SIGTERM);
+}
+
+static void watch_for(struct bide__run *run, int number, void (*callback)(void *run))
 {
     struct sigaction action;
 
-    if (getpid() != (pid_t)syscall(SYS_gettid) || sigaction(SIGINT, NULL, &action) < 0 || action.sa_handler != SIG_DFL)
+    if (getpid() != bide__debug_thread() || sigaction(number, NULL, &action) < 0 || action.sa_handler != SIG_DFL)
         return;
-    bide_add_signal_handler(run->loop, SIGINT, on_interrupt, run); /* another loop has the signals: then it is not ours to handle */
+    bide_add_signal_handler(run->loop, number, callback, run); /* another loop has the signals: then it is not ours to handle */
 }
 
-static int run_loop(struct bide__run *run, const bide_coroutine *main, const bide_run_options *options)
+static void forget(struct bide__run *run, int number, void (*callback)(void *run))
 {
-    struct main_arguments arguments = { run, main };
-    const bide_coroutine wrapped = { run_main, &arguments, sizeof arguments, main->name, main->file, main->line };
-    struct bide_loop *outer = bide__loop;
-    int err = 0;
-
-    bide__loop = run->loop;
-    struct bide__record *record = bide__spawn(run->loop, NULL, &wrapped, false, &err);
-    bide__loop = outer;
-    if (!record)
-        return err;
-    if (!options->no_interrupt)
-        watch_for_interrupt(run);
-    bide__loop_run(run->loop, &run->stop);
-    if (run->result == -ECANCELED && run->interrupted)
-        return -EINTR;
-    return run->result;
+    if (bide__signal_is_handled_by(run->loop, number, callback))
+        bide_remove_signal_handler(run->loop, number);
 }
 
-static int run_in(struct bide_loop *loop, const bide_coroutine *main, const bide_run_options *options)
+void bide__run_turn(struct bide__run *run)
 {
-    struct bide__run run = { .loop = loop, .handles = { .block_size = sizeof(struct bide_task) } };
+    if (!run->options.no_interrupt)
+        watch_for(run, SIGINT, on_interrupt);
+    if (run->options.terminate_like_interrupt)
+        watch_for(run, SIGTERM, on_terminate);
+    if (run->stop)
+        bide__loop_turn(run->loop);
+    else
+        bide__loop_run(run->loop, &run->stop);
+    run->stop = false;
+    forget(run, SIGINT, on_interrupt);
+    forget(run, SIGTERM, on_terminate);
+}
+
+void bide_stop(bide_loop *loop)
+{
+    bide__run_of(loop)->stop = true;
+    bide__loop_hurry(loop);
+}
+
+static int open_loop(struct bide__run *run)
+{
+    const bide_run_options *options = &run->options;
     struct bide__loop_options loop_options = { .backend = options->backend,
                                                .stack_size = options->stack_size,
                                                .stack_limit = options->task_limit ? options->task_limit + 1 : 0,
@@ -111,55 +164,104 @@ static int run_in(struct bide_loop *loop, const bide_coroutine *main, const bide
                                                .thread_limit = options->thread_limit,
                                                .virtual_clock = options->virtual_clock,
                                                .shuffle_seed = options->shuffle_seed,
+                                               .debug = bide__debug_wanted(options->debug),
+                                               .slow_callback_duration = options->slow_callback_duration,
                                                .describe = bide__record_describe,
                                                .on_discard = bide__record_discard };
     char reason[160] = "";
-    int err = bide__loop_open(loop, &loop_options, reason, sizeof reason);
+    int err = bide__loop_open(run->loop, &loop_options, reason, sizeof reason);
 
-    if (err < 0)
-        return bide_fail(err, "bide_run: %s", *reason ? reason : strerror(-err));
-    loop->owner = &run;
-    loop->hooks = next_hooks;
-    next_hooks = NULL;
-    err = run_loop(&run, main, options);
-    struct bide__failure **place = bide__failure_place();
-    if (run.failure) {
-        bide__failure_free(*place);
-        *place = run.failure;
-    }
-    while (run.main_handle)
-        bide__handle_free(&run, run.main_handle);
-    bide__loop_close(loop);
-    bide__slab_free(&run.handles);
+    return err < 0 ? bide_fail(err, "bide_run: %s", *reason ? reason : strerror(-err)) : 0;
+}
+
+/* The resident's argument is the address of the run; it takes its first step with the first turn. */
+static int start_resident(struct bide__run *run)
+{
+    const bide_coroutine coroutine = { reside, &run, sizeof run, "run", __FILE__, __LINE__ };
+    struct bide_loop *outer = bide__loop;
+    int err = 0;
+
+    bide__loop = run->loop;
+    run->main_task = bide__spawn(run->loop, NULL, &coroutine, false, &err);
+    bide__loop = outer;
     return err;
 }
 
-int bide_run_with(bide_coroutine main, const bide_run_options *options)
+static void close_loop(struct bide__run *run)
 {
-    static const bide_run_options defaults;
+    while (run->main_handle)
+        bide__handle_free(run, run->main_handle);
+    bide__debug_run_ended(run);
+    bide__loop_close(run->loop);
+    bide__slab_free(&run->handles);
+}
 
-    if (!options)
-        options = &defaults;
-    if (bide__loop)
-        return bide_fail(-EDEADLK, "bide_run cannot be called from a running event loop (the one that runs in this thread)");
-    struct bide_loop *loop = malloc(sizeof *loop);
-    int err = loop ? bide__overflow_thread_enter() : -ENOMEM;
+int bide__run_open(const bide_run_options *options, struct bide__run **ret_run)
+{
+    struct bide__run *run = calloc(1, sizeof *run);
+    struct bide_loop *loop = calloc(1, sizeof *loop);
+    int err = run && loop ? bide__overflow_thread_enter() : -ENOMEM;
+
     if (err < 0) {
+        free(run);
         free(loop);
         return bide_fail(-ENOMEM, "bide_run: no memory for the loop");
     }
-    bool watched = bide__overflow_install() == 0;
-    err = run_in(loop, &main, options);
-    if (watched)
-        bide__overflow_remove();
-    bide__overflow_thread_leave();
-    free(loop);
-    if (err < 0 && err != -EINTR && !options->quiet)
-        bide_print_error(err);
-    return err;
+    run->loop = loop;
+    run->handles.block_size = sizeof(struct bide_task);
+    if (options)
+        run->options = *options;
+    run->thread = bide__debug_thread();
+    run->watches_overflow = bide__overflow_install() == 0;
+    err = open_loop(run);
+    if (err == 0) {
+        loop->owner = run;
+        loop->hooks = next_hooks;
+        next_hooks = NULL;
+        err = start_resident(run);
+        if (err < 0)
+            close_loop(run);
+    }
+    if (err < 0) {
+        if (run->watches_overflow)
+            bide__overflow_remove();
+        bide__overflow_thread_leave();
+        free(loop);
+        free(run);
+        return err;
+    }
+    *ret_run = run;
+    return 0;
 }
 
-int bide_run(bide_coroutine main)
+/* Cancels what is left and waits for it. */
+static void end_tasks(struct bide__run *run)
 {
-    return bide_run_with(main, NULL);
+    const char *stopped = run->main.entry ? run->main.name : NULL;
+    struct bide_loop *outer = bide__loop;
+
+    run->closing = true;
+    run->cancel_at_start = true;
+    bide__loop = run->loop;
+    if (run->main_scope)
+        bide__scope_cancel(run->main_scope);
+    bide__loop = outer;
+    if (run->idle)
+        bide__ready_push(run->loop, (uintptr_t)run->main_task);
+    if (!run->ended)
+        bide__loop_run(run->loop, &run->ended);
+    if (stopped && run->result < 0)
+        bide__report_unread(run->loop, stopped, run->result, run->failure);
+}
+
+void bide__run_close(struct bide__run *run)
+{
+    end_tasks(run);
+    bide__failure_free(run->failure);
+    close_loop(run);
+    if (run->watches_overflow)
+        bide__overflow_remove();
+    bide__overflow_thread_leave();
+    free(run->loop);
+    free(run);
 }

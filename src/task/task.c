@@ -15,6 +15,8 @@
 #include <string.h>
 
 #include "base/slab.h"
+#include "task/debug.h"
+#include "task/exception.h"
 #include "task/failure.h"
 #include "task/local.h"
 #include "task/scope.h"
@@ -37,7 +39,7 @@ static struct bide__observer *oldest_first(struct bide__observer *newest)
 }
 
 /* The observers get all they want now: when their tasks run, the handle may be gone with its group. */
-static void end_handle(struct bide__run *run, struct bide__record *record, int result)
+void bide__handle_end(struct bide__run *run, struct bide__record *record, int result)
 {
     struct bide_task *task = record->handle;
     struct bide__observer *observer = oldest_first(task->u.living.observers);
@@ -70,18 +72,16 @@ static void finish(struct bide__record *record, int result)
         bide__failure_trace(&record->failure, result, (struct bide__trace_line){ record->name, record->file, record->line, 1 });
     if (record->ret_result)
         *record->ret_result = result;
+    if (__builtin_expect(loop->debug, 0))
+        bide__debug_task_ended(record);
     if (record->handle)
-        end_handle(run, record, result);
-    else if (__builtin_expect(loop->hooks != NULL, 0) && result < 0 && group == run->background)
+        bide__handle_end(run, record, result);
+    else if (__builtin_expect(result < 0, 0) && group == run->background && group)
         bide__report_unread(loop, record->name, result, record->failure);
-    if (group) {
+    if (group)
         bide__group_child_ended(group, record, result);
-    } else {
-        run->result = result;
-        run->failure = record->failure;
-        record->failure = NULL;
-        run->stop = true;
-    }
+    else
+        run->ended = run->stop = true;
     if (record->failure)
         bide__failure_free(record->failure);
     if (record->bindings)
@@ -135,6 +135,7 @@ static void fill_in(struct bide__record *record, struct bide_group *group, const
     record->name = coroutine->name;
     record->file = coroutine->file;
     record->line = coroutine->line;
+    record->cancelled_waits = 0;
     record->root.cancelled = record->root.closed = false;
     bide__scope_begin(&record->root, record, group ? &group->scope : NULL, BIDE__SCOPE_TASK);
 }
@@ -199,24 +200,70 @@ static struct bide_group *group_or_background(struct bide_group *group)
     return bide__run_of(bide__loop)->background;
 }
 
-bide_task *bide_create_task(bide_group *group, bide_coroutine coroutine)
+static struct bide__record *start(struct bide_group *group, const struct bide_coroutine *coroutine, bool with_handle, int *ret_error)
 {
     struct bide_group *owner = group_or_background(group);
-    int err = 0;
-    struct bide__record *record = bide__spawn(owner->loop, owner, &coroutine, true, &err);
+    struct bide__record *record = bide__spawn(owner->loop, owner, coroutine, with_handle, ret_error);
 
     if (!record && !owner->keep_going)
-        bide__group_fail(owner, err, *bide__failure_place());
+        bide__group_fail(owner, *ret_error, *bide__failure_place());
+    return record;
+}
+
+/* The record stands last in the ready queue. Its stack is not given to another one before we go on. */
+static void step_into(struct bide__record *record)
+{
+    struct bide_loop *loop = record->loop;
+
+    assert(loop == bide__loop && "a task was started in a loop that does not run");
+    loop->ready_tail--;
+    bide__loop_step_into(loop, &record->coroutine);
+}
+
+bide_task *bide_create_task_eager(bide_group *group, bide_coroutine coroutine)
+{
+    int err = 0;
+    struct bide__record *record = start(group, &coroutine, true, &err);
+
+    if (!record)
+        return NULL;
+    bide_task *task = record->handle;
+    step_into(record);
+    return task;
+}
+
+int bide_start_eager(bide_group *group, bide_coroutine coroutine)
+{
+    int err = 0;
+    struct bide__record *record = start(group, &coroutine, false, &err);
+
+    if (record)
+        step_into(record);
+    return err;
+}
+
+static inline bool starts_eagerly(void)
+{
+    return bide__loop && __builtin_expect(bide__run_of(bide__loop)->options.eager_start, 0);
+}
+
+bide_task *bide_create_task(bide_group *group, bide_coroutine coroutine)
+{
+    int err = 0;
+
+    if (starts_eagerly())
+        return bide_create_task_eager(group, coroutine);
+    struct bide__record *record = start(group, &coroutine, true, &err);
     return record ? record->handle : NULL;
 }
 
 int bide_start(bide_group *group, bide_coroutine coroutine)
 {
-    struct bide_group *owner = group_or_background(group);
     int err = 0;
 
-    if (!bide__spawn(owner->loop, owner, &coroutine, false, &err) && !owner->keep_going)
-        bide__group_fail(owner, err, *bide__failure_place());
+    if (starts_eagerly())
+        return bide_start_eager(group, coroutine);
+    (void)start(group, &coroutine, false, &err);
     return err;
 }
 

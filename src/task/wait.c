@@ -12,6 +12,8 @@
 #include <assert.h>
 #include <errno.h>
 
+#include "task/debug.h"
+
 int bide__checkpoint(struct bide__record **ret_task)
 {
     struct bide__record *task = bide__current();
@@ -21,6 +23,8 @@ int bide__checkpoint(struct bide__record **ret_task)
     *ret_task = task;
     task->escaped = 0;
     if (__builtin_expect(task->scope->effective, 0)) {
+        if (__builtin_expect(task->loop->debug, 0))
+            bide__debug_cancelled_wait(task);
         bide__yield(task->loop);
         return -ECANCELED;
     }

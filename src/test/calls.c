@@ -216,14 +216,14 @@ BIDE__WRAP(int, epoll_wait, int epoll, struct epoll_event *events, int count, in
 {
     BIDE__REAL(epoll_wait);
 
-    return interrupted(-1, 0) ? -1 : real(epoll, events, count, timeout);
+    return timeout && interrupted(-1, 0) ? -1 : real(epoll, events, count, timeout); /* one that does not wait cannot be interrupted */
 }
 
 BIDE__WRAP(int, poll, struct pollfd *descriptors, nfds_t count, int timeout)
 {
     BIDE__REAL(poll);
 
-    return interrupted(-1, 0) ? -1 : real(descriptors, count, timeout);
+    return timeout && interrupted(-1, 0) ? -1 : real(descriptors, count, timeout);
 }
 
 /* An interrupted connect goes on in the kernel, so the real one is done first. */

@@ -149,8 +149,7 @@ bide_test(C_all_who_wait_get_it_in_their_order)
     bide_future future = { 0 };
     int err;
 
-    bide_task_group(tg, err)
-    {
+    bide_task_group (tg, err) {
         bide_start(tg, bide_co(take, "a", &future));
         bide_start(tg, bide_co(take, "b", &future));
         turns(2);
@@ -177,7 +176,8 @@ bide_test(D9_result_set_then_cancelled_is_not_lost) /* differs (R2): asyncio los
 bide_test(D10_cancelling_one_who_waits_leaves_the_future_alone) /* differs: asyncio cancels the future */
 {
     bide_future future = { 0 };
-    bide_task *a = bide_create_task(NULL, bide_co(take, "a", &future)), *b = bide_create_task(NULL, bide_co(take, "b", &future));
+    bide_task *a = bide_create_task(NULL, bide_co(take, "a", &future)),
+              *b = bide_create_task(NULL, bide_co(take, "b", &future));
 
     turns(2);
     bide_cancel(a);

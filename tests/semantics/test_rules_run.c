@@ -26,7 +26,8 @@ static int wait_for_both(void)
 }
 bide_async(wait_for_both);
 
-unit_test(A13_ctrl_c_is_reported_also_when_somebody_else_cancelled_main) /* differs: asyncio counts, and reports the cancellation */
+unit_test(
+    A13_ctrl_c_is_reported_also_when_somebody_else_cancelled_main) /* differs: asyncio counts, and reports the cancellation */
 {
     check_error(bide_run(bide_co(wait_for_both)), EINTR);
     return 0;

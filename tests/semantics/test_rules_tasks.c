@@ -32,10 +32,12 @@ bide_test(D16_uncancel_takes_back_a_cancel_that_was_not_noticed)
     return 0;
 }
 
-bide_test(D19_cancelling_one_of_two_who_join_touches_nobody_else) /* differs from asyncio (D17 to D19), where it goes down to the joined task */
+bide_test(
+    D19_cancelling_one_of_two_who_join_touches_nobody_else) /* differs from asyncio (D17 to D19), where it goes down to the joined task */
 {
     bide_task *shared = bide_create_task(NULL, bide_co(count_down, 10, 5));
-    bide_task *a = bide_create_task(NULL, bide_co(join_it, shared)), *b = bide_create_task(NULL, bide_co(join_it, shared));
+    bide_task *a = bide_create_task(NULL, bide_co(join_it, shared)),
+              *b = bide_create_task(NULL, bide_co(join_it, shared));
 
     turns(2);
     bide_cancel(a);
@@ -105,7 +107,10 @@ bide_test(E12_a_cancelled_child_has_its_slot_in_gather_settled)
 {
     int results[3] = { 1, 1, 1 };
 
-    check_eq(bide_gather_settled((const bide_coroutine[]){ bide_co(count_down, 2, 7), bide_co(cancel_myself), bide_co(count_down, 4, -EIO) }, 3, results), 0);
+    check_eq(bide_gather_settled((const bide_coroutine[]){ bide_co(count_down, 2, 7), bide_co(cancel_myself),
+                                                           bide_co(count_down, 4, -EIO) },
+                                 3, results),
+             0);
     check_eq(results[0], 7);
     check_error(results[1], ECANCELED);
     check_error(results[2], EIO);
@@ -124,7 +129,8 @@ bide_test(G10_a_task_survives_the_time_limit_of_one_who_joins_it)
     bide_task *task = bide_create_task(NULL, bide_co(count_down, 20, 8));
     int err;
 
-    bide_timeout(0, err) err = bide_join(task);
+    bide_timeout (0, err)
+        err = bide_join(task);
     check_error(err, ETIMEDOUT);
     check(!bide_done(task));
     check_eq(bide_join(task), 8);
@@ -135,8 +141,7 @@ bide_test(H6_a_body_that_swallows_its_interruption_is_no_error)
 {
     int err;
 
-    bide_timeout(0.01, err)
-    {
+    bide_timeout (0.01, err) {
         check(!bide_expired());
         check_error(bide_sleep(3600), ECANCELED);
         check(bide_expired());
@@ -151,8 +156,7 @@ bide_test(I5_after_a_failed_group_its_task_goes_on)
 {
     int err;
 
-    bide_task_group(tg, err)
-    {
+    bide_task_group (tg, err) {
         bide_start(tg, bide_co(count_down, 0, -EIO));
         check_error(bide_sleep(3600), ECANCELED);
     }
@@ -166,8 +170,7 @@ bide_test(I5_after_a_failed_group_its_task_goes_on)
 static int clean_up(void)
 {
     note("%d", bide_sleep(3600) == -ECANCELED);
-    bide_shield(60)
-    {
+    bide_shield (60) {
         for (int i = 0; i < 6; i++)
             note("%d", bide_sleep(0));
     }
@@ -179,7 +182,8 @@ static int own_a_group(void)
 {
     int err;
 
-    bide_task_group(tg, err) bide_start(tg, bide_co(clean_up));
+    bide_task_group (tg, err)
+        bide_start(tg, bide_co(clean_up));
     return err;
 }
 bide_async(own_a_group);
@@ -201,8 +205,7 @@ bide_test(I20_an_error_of_the_interrupted_body_is_kept_too)
 {
     int err, code = 0;
 
-    bide_task_group(tg, err)
-    {
+    bide_task_group (tg, err) {
         bide_start(tg, bide_co(count_down, 0, -EINVAL));
         err = bide_sleep(3600);
         check_error(err, ECANCELED);
@@ -218,7 +221,8 @@ bide_test(I20_an_error_of_the_interrupted_body_is_kept_too)
 
 bide_test(J6_joining_a_task_that_somebody_cancels)
 {
-    bide_task *inner = bide_create_task(NULL, bide_co(count_down, 100, 0)), *outer = bide_create_task(NULL, bide_co(join_it, inner));
+    bide_task *inner = bide_create_task(NULL, bide_co(count_down, 100, 0)),
+              *outer = bide_create_task(NULL, bide_co(join_it, inner));
 
     turns(2);
     bide_cancel(inner);
@@ -232,7 +236,8 @@ bide_test(J7_an_error_after_the_wait_was_given_up_can_still_be_had)
     bide_task *task = bide_create_task(NULL, bide_co(count_down, 5, -EIO));
     int err;
 
-    bide_timeout(0, err) err = bide_join(task);
+    bide_timeout (0, err)
+        err = bide_join(task);
     check_error(err, ETIMEDOUT);
     turns(10);
     check(bide_done(task));
@@ -252,7 +257,8 @@ bide_test(J10_a_gather_in_a_task_survives_the_one_who_waits)
     bide_task *task = bide_create_task(NULL, bide_co(gather_two));
     int err;
 
-    bide_timeout(0, err) err = bide_join(task);
+    bide_timeout (0, err)
+        err = bide_join(task);
     check_error(err, ETIMEDOUT);
     check_eq(bide_join(task), 0);
     return 0;

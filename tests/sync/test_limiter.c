@@ -85,6 +85,24 @@ bide_test(the_total_can_be_changed_while_it_is_in_use)
     return err;
 }
 
+bide_test(a_total_raised_serves_all_who_wait)
+{
+    enum { MANY = 100 };
+    bide_capacity_limiter limiter = { 0 };
+    int err;
+
+    bide_task_group (tg, err) {
+        for (int i = 0; i < MANY; i++)
+            bide_start(tg, bide_co(borrower, &limiter, "", 2));
+        turns(1);
+        check_eq(bide_capacity_limiter_get_statistics(&limiter).waiting, MANY);
+        check_eq(bide_capacity_limiter_set_total(&limiter, MANY), 0);
+        check_eq(bide_capacity_limiter_get_statistics(&limiter).value, MANY);
+    }
+    check(limiter.borrowers == NULL);
+    return err;
+}
+
 bide_test(woken_then_cancelled_has_its_token)
 {
     bide_capacity_limiter limiter = BIDE_CAPACITY_LIMITER(1);

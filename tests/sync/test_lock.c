@@ -6,6 +6,8 @@
 #include <errno.h>
 
 #include "../task/notes.h"
+#include "task/record.h"
+#include "task/tree.h"
 #include "witness.h"
 
 static int inside; /* tasks between acquire and release */
@@ -181,6 +183,14 @@ static int release(bide_lock *lock)
 }
 bide_async(release, bide_lock *);
 
+static int taker_of_two(bide_lock *lock, int *ret_second)
+{
+    check_eq(bide_lock_acquire(lock), 0);
+    *ret_second = bide_lock_acquire(lock);
+    return 0;
+}
+bide_async(taker_of_two, bide_lock *, int *);
+
 bide_test(K7_any_task_may_release_and_releasing_a_free_lock_is_an_error)
 {
     bide_lock lock = { 0 };
@@ -192,6 +202,30 @@ bide_test(K7_any_task_may_release_and_releasing_a_free_lock_is_an_error)
     check(!bide_lock_locked(&lock));
     check_error(bide_lock_release(&lock), EPERM);
     return 0;
+}
+
+/* asyncio leaves the user alone with that. */
+bide_test(who_takes_it_twice_waits_and_the_tree_of_tasks_says_why)
+{
+    bide_lock lock = { 0 };
+    int err, inner = 0;
+    char text[2000] = "";
+
+    check_eq(bide_lock_acquire(&lock), 0);
+    bide_task_group (tg, err) {
+        bide_task *a = bide_create_task(tg, bide_co(taker_of_two, &lock, &inner));
+
+        check_eq(bide_lock_release(&lock), 0);
+        turns(1);
+        FILE *to = fmemopen(text, sizeof text, "w");
+        bide__print_tasks(to);
+        fclose(to);
+        bide_cancel(a);
+    }
+    check(strstr(text, "waits for a lock that it holds itself") != NULL);
+    check_error(inner, ECANCELED);
+    check(bide_lock_locked(&lock));
+    return bide_lock_release(&lock);
 }
 
 bide_test(K8_a_free_lock_is_taken_without_waiting)
@@ -290,6 +324,45 @@ bide_test(timed_out_then_released_is_a_timeout_and_leaves_the_lock_free)
     }
     check_error(taken, ETIMEDOUT);
     check(!bide_lock_locked(&lock));
+    return err;
+}
+
+static int waits;
+
+static void count_wait(struct bide__hooks *hooks, void *task)
+{
+    (void)hooks;
+    (void)task;
+    waits++;
+}
+
+static int take_once(bide_lock *lock)
+{
+    bide(bide_lock_acquire(lock));
+    return bide_lock_release(lock);
+}
+bide_async(take_once, bide_lock *);
+
+bide_test(a_hand_over_costs_each_task_one_wait)
+{
+    enum { MANY = 100 };
+    struct bide__hooks hooks = { .before_wait = count_wait };
+    bide_lock lock = { 0 };
+    int err;
+
+    check_eq(bide_lock_acquire(&lock), 0);
+    bide_task_group (tg, err) {
+        for (int i = 0; i < MANY; i++)
+            bide_start(tg, bide_co(take_once, &lock));
+        bide_get_running_loop()->hooks = &hooks;
+        turns(1);
+        check_eq(waits, 1 + MANY); /* that turn, and theirs */
+        check_eq(bide_lock_release(&lock), 0);
+        turns(MANY);
+        check(!bide_lock_locked(&lock));
+        bide_get_running_loop()->hooks = NULL;
+        check_eq(waits, 1 + MANY + MANY); /* these turns, and no more of theirs */
+    }
     return err;
 }
 

@@ -4,6 +4,10 @@
 #include "check.h"
 
 #include <errno.h>
+#include <signal.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "../task/notes.h"
 
@@ -200,6 +204,51 @@ bide_test(blocks_of_both_kinds_nest)
     check_error(fail_in_a_timeout_within(), ETIMEDOUT);
     check(!bide_lock_locked(&lock));
     return 0;
+}
+
+static int hold_for_ever(void)
+{
+    bide(bide_lock_acquire(&lock));
+    return bide_sleep(3600);
+}
+bide_async(hold_for_ever);
+
+/* In a process of its own: releases inside the block, and lets `next` take the lock. */
+static int lose_the_lock(void)
+{
+    int err;
+
+    close(2);
+    bide_with (&lock, err) {
+        check_eq(bide_lock_release(&lock), 0);
+        bide_create_task(NULL, bide_co(hold_for_ever));
+        bide(bide_sleep(0));
+    }
+    return 0;
+}
+bide_async(lose_the_lock);
+
+unit_test(a_block_that_lost_its_lock_is_a_programming_error_and_does_not_release_anothers)
+{
+#ifdef NDEBUG
+    skip("assertions are off");
+#else
+    int status = 0;
+    pid_t child = fork();
+
+    if (child == 0) {
+        struct rlimit none = { 0, 0 };
+
+        setrlimit(RLIMIT_CORE, &none);
+        signal(SIGABRT, SIG_DFL);
+        _exit(bide_run(bide_co(lose_the_lock)) == 0 ? 0 : 1);
+    }
+    check(child > 0);
+    check_eq(waitpid(child, &status, 0), child);
+    check(WIFSIGNALED(status));
+    check_eq(WTERMSIG(status), SIGABRT);
+    return 0;
+#endif
 }
 
 static int hold_for_a_turn(const char *name)

@@ -337,13 +337,13 @@ bide_test(group_children_that_finish_despite_a_cancel)
 {
     int err;
 
-    bide_timeout (0.001, err) {
+    bide_timeout (0.1, err) {
         int inner;
 
         bide_task_group (tg, inner) {
             bide(bide_start(tg, bide_co(nap, 0, "done")));
             bide_shield (60) {
-                (void)bide_sleep(0.005);
+                (void)bide_sleep(0.2);
             }
         }
         check_eq(inner, 0); /* nothing was cut short */

@@ -127,7 +127,7 @@ bide_test(join_in_a_circle_can_be_cancelled) /* D22 */
     turns(3);
     check(!bide_done(tasks[0]) && !bide_done(tasks[1]));
     bide_cancel(tasks[0]);
-    bide(bide_sleep(0.001));
+    turns(10);
     check_notes("a:-125 b:-125");
     return 0;
 }
@@ -239,7 +239,7 @@ bide_test(cancel_that_is_swallowed) /* D13, D14 */
 
 bide_test(cancel_of_a_joiner_leaves_the_joined_alone) /* D17, D19 differ */
 {
-    bide_task *waited = bide_create_task(NULL, bide_co(nap, 0.005, "waited"));
+    bide_task *waited = bide_create_task(NULL, bide_co(nap, 0.2, "waited"));
     bide_task *first = bide_create_task(NULL, bide_co(join_noted, &waited, "first"));
     bide_task *second = bide_create_task(NULL, bide_co(join_noted, &waited, "second"));
     bide_task *third = bide_create_task(NULL, bide_co(join_noted, &waited, "third"));

@@ -1,0 +1,18 @@
+/* task/run.h - one run of a loop: what bide_run and bide_runner are made of. */
+#ifndef BIDE_TASK_RUN_H
+#define BIDE_TASK_RUN_H
+
+#include <stdbool.h>
+
+#include "task/record.h"
+
+/* Opens a loop and starts the task that runs the mains. NULL options: the defaults. 0 or -errno with a message; *ret_run is given back with bide__run_close. */
+int bide__run_open(const bide_run_options *options, struct bide__run **ret_run);
+
+/* Turns the loop until the main has ended, or bide_stop; with Ctrl-C watched for. The main, if there is one, is run->main. */
+void bide__run_turn(struct bide__run *run);
+
+/* Ends it: cancels what is left, waits for it, frees. */
+void bide__run_close(struct bide__run *run);
+
+#endif
