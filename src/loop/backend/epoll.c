@@ -216,6 +216,26 @@ static void epoll_deliver(struct bide_loop *loop, struct epoll *state, const str
     }
 }
 
+/* With a thousand connections each event touches lines that have left the cache: fetches what the events to come will need, in the order it can be known. */
+static inline void prefetch_events(const struct epoll *state, int i, int count)
+{
+    if (i + 12 < count)
+        __builtin_prefetch(&state->table[state->events[i + 12].data.fd]);
+    if (i + 8 < count) {
+        const struct bide__op *op = state->table[state->events[i + 8].data.fd].input;
+
+        __builtin_prefetch(op);
+    }
+    if (i + 4 < count) {
+        const struct bide__op *op = state->table[state->events[i + 4].data.fd].input;
+
+        if (op) {
+            __builtin_prefetch(op->u.buffer, 1);
+            __builtin_prefetch((const void *)(op->ready & ~BIDE__READY_CALLBACK));
+        }
+    }
+}
+
 static void epoll_wait_events(struct bide_loop *loop, int64_t timeout)
 {
     struct epoll *state = loop->backend_state;
@@ -228,8 +248,7 @@ static void epoll_wait_events(struct bide_loop *loop, int64_t timeout)
     }
     int count = epoll_wait(state->descriptor, state->events, EVENTS, milliseconds);
     for (int i = 0; i < count; i++) {
-        if (i + 4 < count)
-            __builtin_prefetch(&state->table[state->events[i + 4].data.fd]);
+        prefetch_events(state, i, count);
         epoll_deliver(loop, state, &state->events[i]);
     }
 }
