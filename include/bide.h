@@ -17,6 +17,7 @@
 #include <bide/thread.h> /* calls that block */
 #include <bide/sync.h>   /* locks, events, conditions, semaphores, barriers */
 #include <bide/queue.h>  /* typed queues between tasks */
+#include <bide/generator.h> /* loops over what may wait, and generators */
 #include <bide/stream.h> /* TCP connections and servers */
 #include <bide/loop.h>   /* the callback-level API */
 

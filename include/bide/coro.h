@@ -30,9 +30,20 @@ typedef struct bide_coroutine {
     int line;
 } bide_coroutine;
 
+/* Not 0 once a loop in debug mode was opened: then values are written down, and those that were never started are reported. */
+BIDE_EXPORT int bide__watches_coroutines;
+BIDE_EXPORT void bide__coroutine_made(const bide_coroutine *coroutine) __attribute__((cold));
+static inline bide_coroutine bide__made(bide_coroutine coroutine)
+{
+    if (__builtin_expect(__atomic_load_n(&bide__watches_coroutines, __ATOMIC_RELAXED), 0))
+        bide__coroutine_made(&coroutine);
+    return coroutine;
+}
+
 /*
  * bide_co(f, arguments...) - the coroutine value for f(arguments...). f must have its bide_async line in sight. The arguments are checked
- * and converted as in a call of f. A value that is made and dropped is a compiler warning (unused result).
+ * and converted as in a call of f. A value that is made and dropped is a compiler warning (unused result); in
+ * debug mode one that was not started when its task ends is reported with its place: "coroutine 'f' was never awaited".
  */
 #define bide_co(...) BIDE__JOIN(BIDE__CO_, BIDE__ONE_OR_MORE(__VA_ARGS__))(__VA_ARGS__)
 
@@ -64,7 +75,7 @@ typedef struct bide_coroutine {
     __attribute__((unused, warn_unused_result)) static inline bide_coroutine bide__make_##f(                         \
         const struct bide__arguments_##f *bide__storage, const char *bide__file, int bide__line)                                       \
     {                                                                                                                \
-        return (bide_coroutine){ bide__run_##f, bide__storage, 0, #f, bide__file, bide__line };                                        \
+        return bide__made((bide_coroutine){ bide__run_##f, bide__storage, 0, #f, bide__file, bide__line });                            \
     }                                                                                                                \
     struct bide__arguments_##f
 
@@ -82,7 +93,7 @@ typedef struct bide_coroutine {
     {                                                                                                                \
         const struct bide__arguments_##f bide__values = { BIDE__UNPACK names };                                            \
         __builtin_memcpy(bide__storage, &bide__values, sizeof bide__values);                                                           \
-        return (bide_coroutine){ bide__run_##f, bide__storage, sizeof bide__values, #f, bide__file, bide__line };                            \
+        return bide__made((bide_coroutine){ bide__run_##f, bide__storage, sizeof bide__values, #f, bide__file, bide__line });                \
     }                                                                                                                \
     struct bide__arguments_##f
 #define BIDE__UNPACK(...) __VA_ARGS__

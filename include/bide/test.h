@@ -48,16 +48,19 @@ enum {
 
 /* How one test runs; written as designated initialisers behind its name: bide_test(slow_start, .time_limit = 120, .real_clock = true). */
 typedef struct bide_test_options {
-    double time_limit;          /* real seconds until the test is killed, with a report of who waits for what; 0: 10. Longer under Valgrind: see bide_test_slowness() */
-    bool real_clock;            /* time passes as it does; otherwise it stands still while anything can run and jumps when everybody waits for it */
+    double
+        time_limit; /* real seconds until the test is killed, with a report of who waits for what; 0: 10. Longer under Valgrind: see bide_test_slowness() */
+    bool
+        real_clock; /* time passes as it does; otherwise it stands still while anything can run and jumps when everybody waits for it */
     unsigned allow;             /* BIDE_ALLOW_... */
     const char *expect_failure; /* a reason: the test is known to fail, that is fine; passing is not */
     const char *skip;           /* a reason: it is not run */
-    int seeds;                  /* run it this many times, each time with another order of the ready tasks; 0: once, first in first out (or as --seed says); -1: never in another order */
-    int points_max;             /* faults and cancel everywhere: how many points in turn at most; 0: 1000 */
-    const char *faults;         /* bide_test_faults: which of "memory", "eintr", "eagain", "short", "error", separated by blanks; NULL: all but "error" */
-    bool may_swallow;           /* cancel everywhere: the body may turn the cancellation into a result of its own */
-    bide_run_options run;       /* backend, stack_size, task_limit, thread_limit for the bide_run() around the body */
+    int seeds; /* run it this many times, each time with another order of the ready tasks; 0: once, first in first out (or as --seed says); -1: never in another order */
+    int points_max; /* faults and cancel everywhere: how many points in turn at most; 0: 1000 */
+    const char *
+        faults; /* bide_test_faults: which of "memory", "eintr", "eagain", "short", "error", separated by blanks; NULL: all but "error" */
+    bool may_swallow;     /* cancel everywhere: the body may turn the cancellation into a result of its own */
+    bide_run_options run; /* backend, stack_size, task_limit, thread_limit for the bide_run() around the body */
 } bide_test_options;
 
 /*
@@ -100,8 +103,10 @@ typedef struct bide_test_options {
  * had happened already: R2) and leave nothing behind. Returning success, or hanging, because an -ECANCELED was swallowed is a failure. bide_test_timeout_everywhere is the
  * same with a bide_timeout around the body that expires there: -ETIMEDOUT comes out.
  */
-#define bide_test_cancel_everywhere(...) BIDE__JOIN(BIDE__TEST_, BIDE__ONE_OR_MORE(__VA_ARGS__))(BIDE__TEST_CANCEL, __VA_ARGS__)
-#define bide_test_timeout_everywhere(...) BIDE__JOIN(BIDE__TEST_, BIDE__ONE_OR_MORE(__VA_ARGS__))(BIDE__TEST_TIMEOUT, __VA_ARGS__)
+#define bide_test_cancel_everywhere(...)                                                                               \
+    BIDE__JOIN(BIDE__TEST_, BIDE__ONE_OR_MORE(__VA_ARGS__))(BIDE__TEST_CANCEL, __VA_ARGS__)
+#define bide_test_timeout_everywhere(...)                                                                              \
+    BIDE__JOIN(BIDE__TEST_, BIDE__ONE_OR_MORE(__VA_ARGS__))(BIDE__TEST_TIMEOUT, __VA_ARGS__)
 
 /*
  * ---- Checks --------------------------------------------------------------------------------------------------------------------------------------
@@ -134,8 +139,12 @@ typedef struct bide_test_options {
  * check_error(expr, code) - expr is the error `code`: check_error(bide_sleep(1), ECANCELED); bide's own codes are written as they are: BIDE_EOF.
  * check_error(expr, code, text) - and its message, bide_strerror(), contains the text.
  */
-#define check_error(expr, ...) bide__check_error(BIDE__PLACE(#expr, false), (long long)(expr), BIDE__JOIN(BIDE__ERROR_, BIDE__ONE_OR_MORE(__VA_ARGS__))(__VA_ARGS__))
-#define soft_check_error(expr, ...) bide__check_error(BIDE__PLACE(#expr, true), (long long)(expr), BIDE__JOIN(BIDE__ERROR_, BIDE__ONE_OR_MORE(__VA_ARGS__))(__VA_ARGS__))
+#define check_error(expr, ...)                                                                                         \
+    bide__check_error(BIDE__PLACE(#expr, false), (long long)(expr),                                                    \
+                      BIDE__JOIN(BIDE__ERROR_, BIDE__ONE_OR_MORE(__VA_ARGS__))(__VA_ARGS__))
+#define soft_check_error(expr, ...)                                                                                    \
+    bide__check_error(BIDE__PLACE(#expr, true), (long long)(expr),                                                     \
+                      BIDE__JOIN(BIDE__ERROR_, BIDE__ONE_OR_MORE(__VA_ARGS__))(__VA_ARGS__))
 
 /*
  * check_event(format, ...) - notes that something happened; printf's format, cut at 255 bytes. From any task or thread.
@@ -278,10 +287,14 @@ BIDE_EXPORT void bide__fixture_register(struct bide__fixture *fixture);
 BIDE_EXPORT void *bide__fixture_get(struct bide__fixture *fixture);
 BIDE_EXPORT void bide__check_passed(void);
 BIDE_EXPORT void bide__check_true(struct bide__place place);
-BIDE_EXPORT void bide__check_equal(struct bide__place place, const char *right_text, struct bide__value left, struct bide__value right);
-BIDE_EXPORT void bide__check_near(struct bide__place place, const char *right_text, double left, double right, double tolerance);
-BIDE_EXPORT void bide__check_string(struct bide__place place, const char *right_text, const char *left, const char *right);
-BIDE_EXPORT void bide__check_memory(struct bide__place place, const char *right_text, const void *left, const void *right, size_t size);
+BIDE_EXPORT void bide__check_equal(struct bide__place place, const char *right_text, struct bide__value left,
+                                   struct bide__value right);
+BIDE_EXPORT void bide__check_near(struct bide__place place, const char *right_text, double left, double right,
+                                  double tolerance);
+BIDE_EXPORT void bide__check_string(struct bide__place place, const char *right_text, const char *left,
+                                    const char *right);
+BIDE_EXPORT void bide__check_memory(struct bide__place place, const char *right_text, const void *left,
+                                    const void *right, size_t size);
 BIDE_EXPORT void bide__check_error(struct bide__place place, long long result, struct bide__expected_error expected);
 BIDE_EXPORT void bide__check_event(const char *format, ...) __attribute__((format(printf, 1, 2)));
 BIDE_EXPORT void bide__check_trace(struct bide__place place, bool sorted, const char *const *events, size_t count);
@@ -291,15 +304,16 @@ BIDE_EXPORT struct bide__value bide__value_real(long double value);
 BIDE_EXPORT struct bide__value bide__value_pointer(const volatile void *value);
 
 #define BIDE__PLACE(text, soft) ((struct bide__place){ __FILE__, __LINE__, text, soft })
-#define BIDE__STRINGS(...) ((const char *const[]){ __VA_ARGS__ }), sizeof((const char *const[]){ __VA_ARGS__ }) / sizeof(const char *)
+#define BIDE__STRINGS(...)                                                                                             \
+    ((const char *const[]){ __VA_ARGS__ }), sizeof((const char *const[]){ __VA_ARGS__ }) / sizeof(const char *)
 #define BIDE__ERROR_ONE(code) ((struct bide__expected_error){ (long long)(code), #code, NULL })
 #define BIDE__ERROR_MORE(code, text) ((struct bide__expected_error){ (long long)(code), #code, text })
 
-#define BIDE__CHECK_EQ(a, b, soft)                                                                                                           \
-    __extension__({                                                                                                                          \
-        __auto_type bide__left = (a);                                                                                                        \
-        __auto_type bide__right = (b);                                                                                                       \
-        bide__check_equal(BIDE__PLACE(#a, soft), #b, BIDE__VALUE(bide__left), BIDE__VALUE(bide__right));                                     \
+#define BIDE__CHECK_EQ(a, b, soft)                                                                                     \
+    __extension__({                                                                                                    \
+        __auto_type bide__left = (a);                                                                                  \
+        __auto_type bide__right = (b);                                                                                 \
+        bide__check_equal(BIDE__PLACE(#a, soft), #b, BIDE__VALUE(bide__left), BIDE__VALUE(bide__right));               \
     })
 
 /* clang-format off */
@@ -314,64 +328,64 @@ BIDE_EXPORT struct bide__value bide__value_pointer(const volatile void *value);
 
 #define BIDE__TEST_ONE(kind, name) BIDE__TEST_DEFINE(kind, name, 0)
 #define BIDE__TEST_MORE(kind, name, ...) BIDE__TEST_DEFINE(kind, name, __VA_ARGS__)
-#define BIDE__TEST_DEFINE(test_kind, test_name, ...)                                                                                         \
-    static int test_##test_name(void);                                                                                                       \
-    static int bide__test_call_##test_name(const void *parameter)                                                                            \
-    {                                                                                                                                        \
-        (void)parameter;                                                                                                                     \
-        return test_##test_name();                                                                                                           \
-    }                                                                                                                                        \
-    BIDE__TEST_REGISTER(test_kind, test_name, NULL, 1, 0, BIDE__LABEL_INDEX, __VA_ARGS__)                                                    \
+#define BIDE__TEST_DEFINE(test_kind, test_name, ...)                                                                   \
+    static int test_##test_name(void);                                                                                 \
+    static int bide__test_call_##test_name(const void *parameter)                                                      \
+    {                                                                                                                  \
+        (void)parameter;                                                                                               \
+        return test_##test_name();                                                                                     \
+    }                                                                                                                  \
+    BIDE__TEST_REGISTER(test_kind, test_name, NULL, 1, 0, BIDE__LABEL_INDEX, __VA_ARGS__)                              \
     static int test_##test_name(void)
 
 #define BIDE__TEST_EACH_ONE(name, array) BIDE__TEST_EACH_DEFINE(name, array, 0)
 #define BIDE__TEST_EACH_MORE(name, array, ...) BIDE__TEST_EACH_DEFINE(name, array, __VA_ARGS__)
-#define BIDE__TEST_EACH_DEFINE(test_name, array, ...)                                                                                        \
-    static int test_##test_name(const __typeof__((array)[0]) *it);                                                                           \
-    static int bide__test_call_##test_name(const void *parameter)                                                                            \
-    {                                                                                                                                        \
-        return test_##test_name((const __typeof__((array)[0]) *)parameter);                                                                  \
-    }                                                                                                                                        \
-    BIDE__TEST_REGISTER(BIDE__TEST_IN_TASK, test_name, array, sizeof(array) / sizeof((array)[0]), sizeof((array)[0]),                        \
-                        BIDE__LABEL((array)[0]), __VA_ARGS__)                                                                                \
+#define BIDE__TEST_EACH_DEFINE(test_name, array, ...)                                                                  \
+    static int test_##test_name(const __typeof__((array)[0]) *it);                                                     \
+    static int bide__test_call_##test_name(const void *parameter)                                                      \
+    {                                                                                                                  \
+        return test_##test_name((const __typeof__((array)[0]) *)parameter);                                            \
+    }                                                                                                                  \
+    BIDE__TEST_REGISTER(BIDE__TEST_IN_TASK, test_name, array, sizeof(array) / sizeof((array)[0]), sizeof((array)[0]),  \
+                        BIDE__LABEL((array)[0]), __VA_ARGS__)                                                          \
     static int test_##test_name(const __typeof__((array)[0]) *it)
 
-#define BIDE__TEST_REGISTER(test_kind, test_name, array, elements, bytes, element_label, ...)                                                \
-    __attribute__((constructor)) static void bide__test_register_##test_name(void)                                                           \
-    {                                                                                                                                        \
-        static struct bide__test bide__this = { .name = #test_name,                                                                          \
-                                                .file = __FILE__,                                                                            \
-                                                .line = __LINE__,                                                                            \
-                                                .kind = test_kind,                                                                           \
-                                                .call = bide__test_call_##test_name,                                                         \
-                                                .parameters = array,                                                                         \
-                                                .count = elements,                                                                           \
-                                                .size = bytes,                                                                               \
-                                                .label = element_label,                                                                      \
-                                                .options = { __VA_ARGS__ } };                                                                \
-        bide__test_register(&bide__this);                                                                                                    \
+#define BIDE__TEST_REGISTER(test_kind, test_name, array, elements, bytes, element_label, ...)                          \
+    __attribute__((constructor)) static void bide__test_register_##test_name(void)                                     \
+    {                                                                                                                  \
+        static struct bide__test bide__this = { .name = #test_name,                                                    \
+                                                .file = __FILE__,                                                      \
+                                                .line = __LINE__,                                                      \
+                                                .kind = test_kind,                                                     \
+                                                .call = bide__test_call_##test_name,                                   \
+                                                .parameters = array,                                                   \
+                                                .count = elements,                                                     \
+                                                .size = bytes,                                                         \
+                                                .label = element_label,                                                \
+                                                .options = { __VA_ARGS__ } };                                          \
+        bide__test_register(&bide__this);                                                                              \
     }
 
-#define BIDE__FIXTURE(type, fixture_name, whole_program)                                                                                     \
-    static int bide__make_##fixture_name(type *it);                                                                                          \
-    static int bide__make_call_##fixture_name(void *it)                                                                                      \
-    {                                                                                                                                        \
-        return bide__make_##fixture_name((type *)it);                                                                                        \
-    }                                                                                                                                        \
-    static struct bide__fixture bide__fixture_##fixture_name = { .name = #fixture_name,                                                      \
-                                                                 .file = __FILE__,                                                           \
-                                                                 .line = __LINE__,                                                           \
-                                                                 .of_program = whole_program,                                                \
-                                                                 .size = sizeof(type),                                                       \
-                                                                 .make = bide__make_call_##fixture_name };                                   \
-    __attribute__((constructor)) static void bide__fixture_register_##fixture_name(void)                                                     \
-    {                                                                                                                                        \
-        bide__fixture_register(&bide__fixture_##fixture_name);                                                                               \
-    }                                                                                                                                        \
-    __attribute__((unused)) static type *fixture_name(void)                                                                                  \
-    {                                                                                                                                        \
-        return (type *)bide__fixture_get(&bide__fixture_##fixture_name);                                                                     \
-    }                                                                                                                                        \
+#define BIDE__FIXTURE(type, fixture_name, whole_program)                                                               \
+    static int bide__make_##fixture_name(type *it);                                                                    \
+    static int bide__make_call_##fixture_name(void *it)                                                                \
+    {                                                                                                                  \
+        return bide__make_##fixture_name((type *)it);                                                                  \
+    }                                                                                                                  \
+    static struct bide__fixture bide__fixture_##fixture_name = { .name = #fixture_name,                                \
+                                                                 .file = __FILE__,                                     \
+                                                                 .line = __LINE__,                                     \
+                                                                 .of_program = whole_program,                          \
+                                                                 .size = sizeof(type),                                 \
+                                                                 .make = bide__make_call_##fixture_name };             \
+    __attribute__((constructor)) static void bide__fixture_register_##fixture_name(void)                               \
+    {                                                                                                                  \
+        bide__fixture_register(&bide__fixture_##fixture_name);                                                         \
+    }                                                                                                                  \
+    __attribute__((unused)) static type *fixture_name(void)                                                            \
+    {                                                                                                                  \
+        return (type *)bide__fixture_get(&bide__fixture_##fixture_name);                                               \
+    }                                                                                                                  \
     static int bide__make_##fixture_name(type *it)
 
 #endif

@@ -12,7 +12,17 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <bide/coro.h>
+
 #include "loop/loop.h"
+
+int bide__watches_coroutines;
+
+/* Never taken back: who looks at it asks the loop too. */
+void bide__debug_begin(void)
+{
+    __atomic_store_n(&bide__watches_coroutines, 1, __ATOMIC_RELAXED);
+}
 
 int bide__debug_thread(void)
 {
@@ -27,6 +37,8 @@ bool bide_get_debug(const bide_loop *loop)
 void bide_set_debug(bide_loop *loop, bool debug)
 {
     loop->debug = debug;
+    if (debug)
+        bide__debug_begin();
     if (loop == bide__loop)
         bide__loop_hurry(loop);
 }

@@ -11,6 +11,9 @@ struct bide_loop;
 enum { BIDE__DEBUG_WHAT = 256 /* bytes for the description of a step */ };
 #define BIDE__SLOW_CALLBACK_DEFAULT INT64_C(100000000) /* nanoseconds */
 
+/* A loop is in debug mode from now on. */
+void bide__debug_begin(void);
+
 /* The kernel's number of this thread. */
 int bide__debug_thread(void);
 

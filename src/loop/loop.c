@@ -421,6 +421,8 @@ int bide__loop_open(struct bide_loop *loop, const struct bide__loop_options *opt
     loop->virtual_clock = options->virtual_clock;
     loop->virtual_now = VIRTUAL_START;
     loop->debug = options->debug;
+    if (loop->debug)
+        bide__debug_begin();
     loop->slow_callback_duration = options->slow_callback_duration > 0 ? bide__nanoseconds(options->slow_callback_duration) : BIDE__SLOW_CALLBACK_DEFAULT;
     loop->shuffle = options->shuffle_seed;
     int err = bide__context_supported(reason, reason_size);

@@ -1,5 +1,5 @@
 /*
- * Debug mode, the tasks' part: tasks that do not listen to their cancellation, stacks that are nearly full, things that were not closed.
+ * Debug mode, the tasks' part (but for coroutines that nobody starts: never_started.c): tasks that do not listen to their cancellation, stacks that are nearly full, things that were not closed.
  *
  * What is open is a list of the run, newest first: opened is O(1), closed walks to it, which is short for what closes soon. Debug mode may cost that; without it nothing here is called but two tests of a flag.
  */
@@ -34,6 +34,7 @@ void bide__debug_task_ended(const struct bide__record *record)
     const struct bide__stack_pool *stacks = &loop->stacks;
     void *low, *high;
 
+    bide__debug_never_started(bide__run_of(loop), record);
     bide__stack_bounds(stacks, record, &low, &high);
     size_t size = (size_t)((char *)high - (char *)low), used = bide__stack_high_water(stacks, record);
     if (used <= loop->stack_high_water)
@@ -91,6 +92,7 @@ void bide__debug_closed(const void *thing)
 
 void bide__debug_run_ended(struct bide__run *run)
 {
+    bide__made_coroutines_free(run);
     while (run->things) {
         struct bide__debug_thing *entry = run->things;
 

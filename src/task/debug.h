@@ -3,6 +3,9 @@
 #define BIDE_TASK_DEBUG_H
 
 #include <stdbool.h>
+#include <stddef.h>
+
+#include <bide/coro.h>
 
 struct bide__record;
 struct bide__run;
@@ -22,6 +25,16 @@ void bide__debug_cancelled_wait(struct bide__record *record);
  */
 void bide__debug_opened(const void *thing, const char *kind, const char *name);
 void bide__debug_closed(const void *thing);
+
+/* A coroutine value is started, called, or refused in this thread: it is not reported. Its arguments tell which one it is; called by all that take one, in any mode. */
+void bide__coroutine_taken(const void *arguments);
+void bide__coroutines_taken(const bide_coroutine *coroutines, size_t count);
+
+/* In debug mode: reports the values that a task has made and nobody has started. It ends. */
+void bide__debug_never_started(struct bide__run *run, const struct bide__record *task);
+
+/* Frees what is written down of values. */
+void bide__made_coroutines_free(struct bide__run *run);
 
 /* The run ends: says what was not closed. */
 void bide__debug_run_ended(struct bide__run *run);

@@ -1,6 +1,7 @@
 /* gather and wait_for: a group, and a timeout, in one call. */
 #include <errno.h>
 
+#include "task/debug.h"
 #include "task/failure.h"
 #include "task/scope.h"
 #include "task/wait.h"
@@ -11,6 +12,7 @@ int bide_gather_n(const bide_coroutine *coroutines, size_t count)
     struct bide_group group = { .scope = { .ended = true } };
     int err = bide__checkpoint(&task);
 
+    bide__coroutines_taken(coroutines, count);
     if (err < 0)
         return err;
     bide__group_begin(&group, task);
@@ -25,6 +27,7 @@ int bide_gather_settled(const bide_coroutine *coroutines, size_t count, int *res
     struct bide_group group = { .scope = { .ended = true }, .keep_going = true };
     int err = bide__checkpoint(&task);
 
+    bide__coroutines_taken(coroutines, count);
     if (err < 0) {
         for (size_t i = 0; i < count; i++)
             results[i] = err;
@@ -45,6 +48,7 @@ int bide_wait_for(bide_coroutine coroutine, double seconds)
     struct bide__record *task;
     int err = bide__checkpoint(&task);
 
+    bide__coroutine_taken(coroutine.arguments);
     if (err < 0)
         return err;
     if (seconds <= 0)

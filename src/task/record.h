@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include <bide/coro.h>
+#include <bide/generator.h>
 #include <bide/scope.h>
 #include <bide/task.h>
 
@@ -38,13 +39,6 @@ struct bide__record {
     unsigned cancelled_waits; /* debug mode: how often a wait said -ECANCELED since the task was cancelled */
     char inline_arguments[BIDE__INLINE_ARGUMENTS] __attribute__((aligned(16)));
     struct bide_scope root; /* last: most of it is never touched */
-};
-
-/* Somebody who wants to know when a task ends; part of the one who waits. Taken out of the task's list when it is told. */
-struct bide__observer {
-    struct bide__observer *next, *previous;
-    struct bide_task *task;
-    void (*ended)(struct bide__observer *observer); /* the handle has its result; runs no user code */
 };
 
 /* A handle: what is left of a task when it has ended. Small, because there may be a million. */
@@ -91,6 +85,7 @@ struct bide__run {
     bool ended;      /* main_task has ended */
     bool watches_overflow;
     struct bide__debug_thing *things; /* debug mode: what is open; see debug.c */
+    struct bide__made_coroutine **made; /* debug mode: values nobody has started yet, a hash table; see never_started.c */
 };
 
 /* The running task's record, NULL outside of one. */

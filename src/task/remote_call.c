@@ -13,6 +13,7 @@
 
 #include <bide/thread.h>
 
+#include "task/debug.h"
 #include "task/failure.h"
 #include "task/scope.h"
 
@@ -101,6 +102,7 @@ int bide_run_coroutine_threadsafe(bide_loop *loop, bide_coroutine coroutine, bid
     bide_remote_call *call = calloc(1, sizeof *call + coroutine.size);
     pthread_condattr_t attributes;
 
+    bide__coroutine_taken(coroutine.arguments);
     if (!call)
         return bide_fail(-ENOMEM, "bide_run_coroutine_threadsafe: no memory");
     call->loop = loop;

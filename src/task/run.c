@@ -53,10 +53,6 @@ static void run_main(struct bide__run *run, struct bide__record *task)
 {
     struct bide_scope scope = { 0 };
 
-    task->name = run->main.name;
-    task->file = run->main.file;
-    task->line = run->main.line;
-    task->cancelled_waits = 0;
     bide__scope_begin(&scope, task, task->scope, BIDE__SCOPE_TASK);
     task->self = &scope;
     run->main_scope = &scope;
@@ -68,6 +64,8 @@ static void run_main(struct bide__run *run, struct bide__record *task)
     bide__scope_close(&scope, result);
     if (run->closing)
         bide__scope_cancel(&run->background->scope); /* before main's handle ends: who waits for it is cancelled, as asyncio does it */
+    if (task->loop->debug)
+        bide__debug_never_started(run, task);
     main_ended(run, task, result);
 }
 
@@ -131,6 +129,19 @@ static void forget(struct bide__run *run, int number, void (*callback)(void *run
 {
     if (bide__signal_is_handled_by(run->loop, number, callback))
         bide_remove_signal_handler(run->loop, number);
+}
+
+void bide__run_begin(struct bide__run *run, const bide_coroutine *main)
+{
+    struct bide__record *task = run->main_task;
+
+    run->main = *main;
+    task->name = main->name;
+    task->file = main->file;
+    task->line = main->line;
+    task->cancelled_waits = 0;
+    if (run->idle)
+        bide__ready_push(run->loop, (uintptr_t)task);
 }
 
 void bide__run_turn(struct bide__run *run)

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "loop/debug.h"
+#include "task/debug.h"
 #include "task/failure.h"
 #include "task/run.h"
 
@@ -51,6 +52,7 @@ int bide_run_with(bide_coroutine main, const bide_run_options *options)
     struct bide__run *run;
 
     interrupting_signal = 0;
+    bide__coroutine_taken(main.arguments);
     if (bide__loop)
         return bide_fail(-EDEADLK, "bide_run cannot be called from a running event loop (the one that runs in this thread)");
     if (!options)
@@ -58,7 +60,7 @@ int bide_run_with(bide_coroutine main, const bide_run_options *options)
     int err = bide__run_open(options, &run);
     if (err < 0)
         return print_unless_quiet(options, err);
-    run->main = main;
+    bide__run_begin(run, &main);
     run->closing = true;
     err = turn_until_main_has_ended(run);
     bide__run_close(run);
@@ -95,6 +97,7 @@ int bide_runner_run(bide_runner *runner, bide_coroutine main)
     struct bide__run *run = runner->run;
     int err = may_run(runner, "bide_runner_run");
 
+    bide__coroutine_taken(main.arguments);
     if (err < 0)
         return err;
     if (run->main.entry)
@@ -106,9 +109,7 @@ int bide_runner_run(bide_runner *runner, bide_coroutine main)
         memcpy(run->main_arguments, main.arguments, main.size);
         main.arguments = run->main_arguments;
     }
-    run->main = main;
-    if (run->idle)
-        bide__ready_push(run->loop, (uintptr_t)run->main_task);
+    bide__run_begin(run, &main);
     return print_unless_quiet(&run->options, turn_until_main_has_ended(run));
 }
 

@@ -145,6 +145,8 @@ struct bide__record *bide__spawn(struct bide_loop *loop, struct bide_group *grou
     struct bide__run *run = bide__run_of(loop);
     bool fresh;
 
+    if (__builtin_expect(loop->debug, 0))
+        bide__coroutine_taken(coroutine->arguments);
     if (coroutine->size > loop->stacks.options.stack_size / 2) {
         *ret_error = bide_fail(-ENOMEM, "start task '%s': %zu bytes of arguments do not fit on a stack of %zu", coroutine->name, coroutine->size,
                                loop->stacks.options.stack_size);

@@ -12,6 +12,7 @@
 #include <bide/thread.h>
 
 #include "loop/thread_pool.h"
+#include "task/debug.h"
 #include "task/failure.h"
 #include "task/local.h"
 #include "task/wait.h"
@@ -103,6 +104,7 @@ int bide_to_thread(bide_coroutine coroutine)
     struct bide__record *task;
     int err = bide__checkpoint(&task);
 
+    bide__coroutine_taken(coroutine.arguments);
     return err < 0 ? err : call_in(workers(task->loop), task, &coroutine);
 }
 
@@ -128,6 +130,7 @@ int bide_run_in_executor(bide_executor *executor, bide_coroutine coroutine)
     struct bide__record *task;
     int err = bide__checkpoint(&task);
 
+    bide__coroutine_taken(coroutine.arguments);
     if (err < 0)
         return err;
     if (!executor)

@@ -28,7 +28,7 @@ static struct {
     struct bide__hooks hooks;
     const struct bide__attempt *attempt;
     struct bide_scope *timeout; /* the one to expire */
-    bool must_stop;             /* the main task's wait was taken back by the injected cancellation: it must hand that on */
+    bool must_stop; /* the main task's wait was taken back by the injected cancellation: it must hand that on */
     int result;
 } now;
 
@@ -51,7 +51,8 @@ static void cancel_body(struct bide__record *task, struct bide_scope *scope)
 
     bide__scope_cancel(scope);
     if (main->scope->effective)
-        now.must_stop = main->waiter ? strcmp(task->loop->backend->name, "epoll") == 0 && could_be_taken_back : could_be_taken_back || task == main;
+        now.must_stop = main->waiter ? strcmp(task->loop->backend->name, "epoll") == 0 && could_be_taken_back
+                                     : could_be_taken_back || task == main;
 }
 
 static void before_wait(struct bide__hooks *hooks, void *task)
@@ -74,7 +75,8 @@ static void error_unread(struct bide__hooks *hooks, const char *task, int err, c
     (void)hooks;
     if (may_leave(BIDE_ALLOW_ERRORS) || now.attempt->n)
         return;
-    bide__finding(NULL, 0, "task '%s' failed with %s, and nobody read that: %s\n", task, bide_error_name(err), message ? message : bide__failure_general(err));
+    bide__finding(NULL, 0, "task '%s' failed with %s, and nobody read that: %s\n", task, bide_error_name(err),
+                  message ? message : bide__failure_general(err));
 }
 
 static void check_tasks(void)
@@ -95,7 +97,7 @@ static int call_body(void)
     int result;
 
     if (attempt->fault == BIDE__FAULT_TIMEOUT) {
-        bide_timeout(INFINITY, result) {
+        bide_timeout (INFINITY, result) {
             now.timeout = bide__enclosing;
             bide__fault_arm(attempt->fault, attempt->n);
             result = attempt->test->call(attempt->parameter);
@@ -123,7 +125,9 @@ static int bide__test_entry(void *argument)
 static int run_in_loop(void)
 {
     const struct bide__attempt *attempt = now.attempt;
-    bide_coroutine body = { .entry = bide__test_entry, .name = attempt->test->name, .file = attempt->test->file, .line = attempt->test->line };
+    bide_coroutine body = {
+        .entry = bide__test_entry, .name = attempt->test->name, .file = attempt->test->file, .line = attempt->test->line
+    };
     bide_run_options options = attempt->test->options.run;
 
     if (attempt->backend)
@@ -152,9 +156,13 @@ static void judge(int result)
         if (result == stopped || (result >= 0 && (!now.must_stop || test->options.may_swallow)))
             return;
         if (result >= 0)
-            bide__finding(test->file, test->line, "swallowed: the body's wait answered -ECANCELED, but it returned %d instead of handing that on\n", result);
+            bide__finding(
+                test->file, test->line,
+                "swallowed: the body's wait answered -ECANCELED, but it returned %d instead of handing that on\n",
+                result);
         else
-            bide__finding(test->file, test->line, "the body was to end with %s, but returned %s: %s\n", bide_error_name(stopped), name, message);
+            bide__finding(test->file, test->line, "the body was to end with %s, but returned %s: %s\n",
+                          bide_error_name(stopped), name, message);
         return;
     }
     if (result < 0)

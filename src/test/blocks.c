@@ -40,6 +40,7 @@ struct block {
     size_t size;
     uint32_t next; /* in its bucket, in the free list, or of the kept ones; 0: none */
     bool freed, ignored;
+    bool kept, followed; /* by the C library, for itself; at the end of a test */
     struct bide__calls made, unmade;
 };
 
@@ -91,11 +92,11 @@ void bide__blocks_abandon(void)
     abandoned = true;
 }
 
-void bide__blocks_add(void *address, size_t size, bool fill)
+void bide__blocks_add(void *address, size_t size, bool fill, const void *caller)
 {
     struct bide__calls calls;
 
-    bide__calls_here(&calls, 1);
+    bide__calls_from(&calls, caller);
     memset((char *)address + size, TAIL, BIDE__BLOCK_TAIL);
     if (fill)
         memset(address, FRESH, size < FILL_MAX ? size : FILL_MAX);
@@ -152,7 +153,8 @@ static void inspect(struct block *block)
     size_t beyond = first_other(block->address + block->size, BIDE__BLOCK_TAIL, TAIL);
 
     if (beyond < BIDE__BLOCK_TAIL) {
-        bide__finding(NULL, 0, "memory: written behind the end of a block of %zu bytes (offset %zu), made here:\n", block->size, block->size + beyond);
+        bide__finding(NULL, 0, "memory: written behind the end of a block of %zu bytes (offset %zu), made here:\n",
+                      block->size, block->size + beyond);
         bide__say_calls(&block->made);
         memset(block->address + block->size, TAIL, BIDE__BLOCK_TAIL);
     }
@@ -160,7 +162,8 @@ static void inspect(struct block *block)
         return;
     size_t at = first_other(block->address, filled, FREED);
     if (at < filled) {
-        bide__finding(NULL, 0, "memory: a block of %zu bytes was written into (offset %zu) after it was freed here:\n", block->size, at);
+        bide__finding(NULL, 0, "memory: a block of %zu bytes was written into (offset %zu) after it was freed here:\n",
+                      block->size, at);
         bide__say_calls(&block->unmade);
         bide__say("  it was made here:\n");
         bide__say_calls(&block->made);
@@ -183,6 +186,7 @@ static void *let_go_of_oldest(void)
     kept_count--;
     kept_bytes -= oldest->size;
     *at = oldest->next;
+    oldest->address = NULL;
     oldest->next = unused;
     unused = index;
     return address;
@@ -256,37 +260,65 @@ static bool is_of_c_library(const void *address)
 {
     Dl_info info;
 
-    return dladdr(address, &info) && info.dli_fname && (strstr(info.dli_fname, "/libc.so") || strstr(info.dli_fname, "/ld-linux") || strstr(info.dli_fname, "/libc-"));
+    return dladdr(address, &info) && info.dli_fname &&
+           (strstr(info.dli_fname, "/libc.so") || strstr(info.dli_fname, "/ld-linux") ||
+            strstr(info.dli_fname, "/libc-"));
 }
 
-/* True if the C library's own data points to the block. */
-static bool kept_by_c_library(const struct block *block)
+static bool is_of_loader(const void *address)
 {
-    char line[512];
-    bool found = false;
     Dl_info info;
-    FILE *maps;
 
-    if (!is_of_c_library(block->made.frames[0]))
-        return false;
-    if (dladdr(block->made.frames[0], &info) && info.dli_fname && strstr(info.dli_fname, "/ld-linux"))
-        return true; /* thread-local storage: a matter of threads */
-    maps = fopen("/proc/self/maps", "re");
-    while (maps && !found && fgets(line, sizeof line, maps)) {
-        uintptr_t from, to;
-        char mode[8];
+    return dladdr(address, &info) && info.dli_fname && strstr(info.dli_fname, "/ld-linux");
+}
 
+/* Marks the blocks of the C library that this memory points to. The lowest bit does not count: its search trees keep a colour there. */
+static bool keep_what_is_in(const void *memory, size_t size)
+{
+    const uintptr_t *words = memory;
+    bool news = false;
+
+    for (size_t i = 0; i < size / sizeof *words; i++) {
+        struct block *block = &blocks[*find((const void *)(words[i] & ~(uintptr_t)1))];
+
+        if (block == blocks || block->freed || block->kept || !is_of_c_library(block->made.frames[0]))
+            continue;
+        block->kept = true;
+        news = true;
+    }
+    return news;
+}
+
+/* Marks what the C library keeps for itself: what its data, its thread-local data (strerror() has a buffer there), and marked blocks point to. Thread-local storage belongs to threads. */
+static void keep_those_of_c_library(void)
+{
+    uintptr_t thread = (uintptr_t)__builtin_thread_pointer(), from, to;
+    FILE *maps = fopen("/proc/self/maps", "re");
+    char line[512], mode[8];
+    bool news = true;
+
+    while (maps && fgets(line, sizeof line, maps)) {
+        if (sscanf(line, "%" SCNxPTR "-%" SCNxPTR " %7s", &from, &to, mode) != 3 || strncmp(mode, "rw-p", 4) != 0 ||
+            strstr(line, "[stack") || strstr(line, "[heap"))
+            continue;
         /* the data of a library, and the zeroed part behind it, which has no name */
-        if (sscanf(line, "%" SCNxPTR "-%" SCNxPTR " %7s", &from, &to, mode) != 3 || strncmp(mode, "rw-p", 4) != 0 || strstr(line, "[stack") || strstr(line, "[heap"))
-            continue;
-        if (!strstr(line, "/libc") && !strstr(line, "/ld-") && !is_of_c_library((void *)from) && !is_of_c_library((void *)(from - 1)))
-            continue;
-        for (uintptr_t at = from; at + sizeof(void *) <= to && !found; at += sizeof(void *))
-            found = *(unsigned char **)at == block->address;
+        if ((from <= thread && thread < to) || strstr(line, "/libc") || strstr(line, "/ld-") ||
+            is_of_c_library((void *)from) || is_of_c_library((void *)(from - 1)))
+            keep_what_is_in((const void *)from, to - from);
     }
     if (maps)
         fclose(maps);
-    return found;
+    while (news) {
+        news = false;
+        for (uint32_t i = 1; i < carved; i++) {
+            if (blocks[i].address && !blocks[i].kept && !blocks[i].freed && is_of_loader(blocks[i].made.frames[0]))
+                blocks[i].kept = true;
+            if (blocks[i].kept && !blocks[i].followed) {
+                blocks[i].followed = true;
+                news |= keep_what_is_in(blocks[i].address, blocks[i].size);
+            }
+        }
+    }
 }
 
 void bide__blocks_check(bool leaks)
@@ -297,6 +329,7 @@ void bide__blocks_check(bool leaks)
         return;
     bide__quiet++;
     watching = false;
+    keep_those_of_c_library();
     for (uint32_t i = 1; i < carved; i++) {
         struct block *block = &blocks[i];
         uint32_t index = *find(block->address);
@@ -306,7 +339,7 @@ void bide__blocks_check(bool leaks)
         if (block->freed)
             block->unmade.frames[BIDE__PLACE_FRAMES - 1] = NULL;
         inspect(block);
-        if (!leaks || block->freed || block->ignored || kept_by_c_library(block))
+        if (!leaks || block->freed || block->ignored || block->kept)
             continue;
         bytes += block->size;
         if (++count > SHOWN_MAX)

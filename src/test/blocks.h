@@ -13,8 +13,8 @@ void bide__blocks_watch(void);
 /* True while new blocks are watched (in this thread, now). */
 bool bide__blocks_watching(void);
 
-/* A new block of `size` bytes, with BIDE__BLOCK_TAIL more behind them. */
-void bide__blocks_add(void *block, size_t size, bool fill);
+/* A new block of `size` bytes, with BIDE__BLOCK_TAIL more behind them, that was asked for by the code at `caller`. */
+void bide__blocks_add(void *block, size_t size, bool fill, const void *caller);
 
 /* The size of a living block in *ret_size; false if it is none of ours. */
 bool bide__blocks_find(const void *block, size_t *ret_size);

@@ -66,7 +66,8 @@ static bool is_stream(int descriptor)
         return false;
     if (S_ISFIFO(status.st_mode))
         return true;
-    return S_ISSOCK(status.st_mode) && getsockopt(descriptor, SOL_SOCKET, SO_TYPE, &type, &size) == 0 && type == SOCK_STREAM;
+    return S_ISSOCK(status.st_mode) && getsockopt(descriptor, SOL_SOCKET, SO_TYPE, &type, &size) == 0 &&
+           type == SOCK_STREAM;
 }
 
 static bool is_socket(int descriptor)
@@ -91,7 +92,8 @@ static bool interrupted(int descriptor, int code)
         return fail_with(EINTR);
     if (code && bide__fault_now(BIDE__FAULT_ERROR))
         return fail_with(code);
-    if (descriptor >= 0 && (fcntl(descriptor, F_GETFL) & O_NONBLOCK) && is_stream(descriptor) && bide__fault_now(BIDE__FAULT_EAGAIN)) {
+    if (descriptor >= 0 && (fcntl(descriptor, F_GETFL) & O_NONBLOCK) && is_stream(descriptor) &&
+        bide__fault_now(BIDE__FAULT_EAGAIN)) {
         arm_again(descriptor);
         return fail_with(EAGAIN);
     }
@@ -123,28 +125,33 @@ static int code_of(int descriptor)
     return is_socket(descriptor) ? ECONNRESET : EIO;
 }
 
-#define TRANSFER(type, name, parameters, descriptor, size, call)                                                    \
-    BIDE__WRAP(type, name, BIDE__UNPACK parameters)                                                                 \
-    {                                                                                                               \
-        BIDE__REAL(name);                                                                                           \
-        if (bide__quiet)                                                                                            \
-            return real call;                                                                                       \
-        if (interrupted(descriptor, code_of(descriptor)))                                                           \
-            return -1;                                                                                              \
-        size_t wanted = size;                                                                                       \
-        size = shortened(descriptor, wanted);                                                                       \
-        return moved(descriptor, real call, wanted, size);                                                          \
-    }                                                                                                               \
+#define TRANSFER(type, name, parameters, descriptor, size, call)                                                       \
+    BIDE__WRAP(type, name, BIDE__UNPACK parameters)                                                                    \
+    {                                                                                                                  \
+        BIDE__REAL(name);                                                                                              \
+        if (bide__quiet)                                                                                               \
+            return real call;                                                                                          \
+        if (interrupted(descriptor, code_of(descriptor)))                                                              \
+            return -1;                                                                                                 \
+        size_t wanted = size;                                                                                          \
+        size = shortened(descriptor, wanted);                                                                          \
+        return moved(descriptor, real call, wanted, size);                                                             \
+    }                                                                                                                  \
     _Static_assert(1, "")
 
 TRANSFER(ssize_t, read, (int descriptor, void *buffer, size_t size), descriptor, size, (descriptor, buffer, size));
-TRANSFER(ssize_t, write, (int descriptor, const void *buffer, size_t size), descriptor, size, (descriptor, buffer, size));
-TRANSFER(ssize_t, recv, (int descriptor, void *buffer, size_t size, int flags), descriptor, size, (descriptor, buffer, size, flags));
-TRANSFER(ssize_t, send, (int descriptor, const void *buffer, size_t size, int flags), descriptor, size, (descriptor, buffer, size, flags));
-TRANSFER(ssize_t, recvfrom, (int descriptor, void *buffer, size_t size, int flags, __SOCKADDR_ARG address, socklen_t *length), descriptor, size,
-         (descriptor, buffer, size, flags, address, length));
-TRANSFER(ssize_t, sendto, (int descriptor, const void *buffer, size_t size, int flags, __CONST_SOCKADDR_ARG address, socklen_t length), descriptor, size,
-         (descriptor, buffer, size, flags, address, length));
+TRANSFER(ssize_t, write, (int descriptor, const void *buffer, size_t size), descriptor, size,
+         (descriptor, buffer, size));
+TRANSFER(ssize_t, recv, (int descriptor, void *buffer, size_t size, int flags), descriptor, size,
+         (descriptor, buffer, size, flags));
+TRANSFER(ssize_t, send, (int descriptor, const void *buffer, size_t size, int flags), descriptor, size,
+         (descriptor, buffer, size, flags));
+TRANSFER(ssize_t, recvfrom,
+         (int descriptor, void *buffer, size_t size, int flags, __SOCKADDR_ARG address, socklen_t *length), descriptor,
+         size, (descriptor, buffer, size, flags, address, length));
+TRANSFER(ssize_t, sendto,
+         (int descriptor, const void *buffer, size_t size, int flags, __CONST_SOCKADDR_ARG address, socklen_t length),
+         descriptor, size, (descriptor, buffer, size, flags, address, length));
 
 /* The bytes in some pieces. */
 static size_t size_of(const struct iovec *pieces, size_t count)
@@ -172,41 +179,41 @@ static bool first_byte(int descriptor, const struct iovec *pieces, size_t count,
     return false;
 }
 
-#define VECTOR(name)                                                                                                \
-    BIDE__WRAP(ssize_t, name, int descriptor, const struct iovec *pieces, int count)                                \
-    {                                                                                                               \
-        BIDE__REAL(name);                                                                                           \
-        struct iovec piece;                                                                                         \
-        if (bide__quiet)                                                                                            \
-            return real(descriptor, pieces, count);                                                                 \
-        if (interrupted(descriptor, code_of(descriptor)))                                                           \
-            return -1;                                                                                              \
-        if (count > 0 && first_byte(descriptor, pieces, (size_t)count, &piece))                                     \
-            return moved(descriptor, real(descriptor, &piece, 1), 2, 1);                                            \
-        return real(descriptor, pieces, count);                                                                     \
-    }                                                                                                               \
+#define VECTOR(name)                                                                                                   \
+    BIDE__WRAP(ssize_t, name, int descriptor, const struct iovec *pieces, int count)                                   \
+    {                                                                                                                  \
+        BIDE__REAL(name);                                                                                              \
+        struct iovec piece;                                                                                            \
+        if (bide__quiet)                                                                                               \
+            return real(descriptor, pieces, count);                                                                    \
+        if (interrupted(descriptor, code_of(descriptor)))                                                              \
+            return -1;                                                                                                 \
+        if (count > 0 && first_byte(descriptor, pieces, (size_t)count, &piece))                                        \
+            return moved(descriptor, real(descriptor, &piece, 1), 2, 1);                                               \
+        return real(descriptor, pieces, count);                                                                        \
+    }                                                                                                                  \
     _Static_assert(1, "")
 
 VECTOR(readv);
 VECTOR(writev);
 
-#define MESSAGE(name, constness)                                                                                    \
-    BIDE__WRAP(ssize_t, name, int descriptor, constness struct msghdr *message, int flags)                          \
-    {                                                                                                               \
-        BIDE__REAL(name);                                                                                           \
-        struct iovec piece;                                                                                         \
-        if (bide__quiet)                                                                                            \
-            return real(descriptor, message, flags);                                                                \
-        if (interrupted(descriptor, code_of(descriptor)))                                                           \
-            return -1;                                                                                              \
-        if (first_byte(descriptor, message->msg_iov, message->msg_iovlen, &piece)) {                                \
-            struct msghdr one = *message;                                                                           \
-            one.msg_iov = &piece;                                                                                   \
-            one.msg_iovlen = 1;                                                                                     \
-            return moved(descriptor, real(descriptor, &one, flags), 2, 1);                                          \
-        }                                                                                                           \
-        return real(descriptor, message, flags);                                                                    \
-    }                                                                                                               \
+#define MESSAGE(name, constness)                                                                                       \
+    BIDE__WRAP(ssize_t, name, int descriptor, constness struct msghdr *message, int flags)                             \
+    {                                                                                                                  \
+        BIDE__REAL(name);                                                                                              \
+        struct iovec piece;                                                                                            \
+        if (bide__quiet)                                                                                               \
+            return real(descriptor, message, flags);                                                                   \
+        if (interrupted(descriptor, code_of(descriptor)))                                                              \
+            return -1;                                                                                                 \
+        if (first_byte(descriptor, message->msg_iov, message->msg_iovlen, &piece)) {                                   \
+            struct msghdr one = *message;                                                                              \
+            one.msg_iov = &piece;                                                                                      \
+            one.msg_iovlen = 1;                                                                                        \
+            return moved(descriptor, real(descriptor, &one, flags), 2, 1);                                             \
+        }                                                                                                              \
+        return real(descriptor, message, flags);                                                                       \
+    }                                                                                                                  \
     _Static_assert(1, "")
 
 MESSAGE(sendmsg, const);
@@ -216,7 +223,9 @@ BIDE__WRAP(int, epoll_wait, int epoll, struct epoll_event *events, int count, in
 {
     BIDE__REAL(epoll_wait);
 
-    return timeout && interrupted(-1, 0) ? -1 : real(epoll, events, count, timeout); /* one that does not wait cannot be interrupted */
+    return timeout && interrupted(-1, 0)
+               ? -1
+               : real(epoll, events, count, timeout); /* one that does not wait cannot be interrupted */
 }
 
 BIDE__WRAP(int, poll, struct pollfd *descriptors, nfds_t count, int timeout)
@@ -264,12 +273,12 @@ BIDE__WRAP(int, accept, int listener, __SOCKADDR_ARG address, socklen_t *size)
     return interrupted(listener, EMFILE) ? -1 : bide__descriptors_made(real(listener, address, size));
 }
 
-#define MAKER(name, parameters, call)                                                                               \
-    BIDE__WRAP(int, name, BIDE__UNPACK parameters)                                                                  \
-    {                                                                                                               \
-        BIDE__REAL(name);                                                                                           \
-        return no_more_descriptors() ? -1 : bide__descriptors_made(real call);                                      \
-    }                                                                                                               \
+#define MAKER(name, parameters, call)                                                                                  \
+    BIDE__WRAP(int, name, BIDE__UNPACK parameters)                                                                     \
+    {                                                                                                                  \
+        BIDE__REAL(name);                                                                                              \
+        return no_more_descriptors() ? -1 : bide__descriptors_made(real call);                                         \
+    }                                                                                                                  \
     _Static_assert(1, "")
 
 MAKER(socket, (int domain, int type, int protocol), (domain, type, protocol));
@@ -277,17 +286,17 @@ MAKER(epoll_create1, (int flags), (flags));
 MAKER(dup, (int descriptor), (descriptor));
 MAKER(eventfd, (unsigned int value, int flags), (value, flags));
 
-#define PAIR(name, parameters, call, pair)                                                                          \
-    BIDE__WRAP(int, name, BIDE__UNPACK parameters)                                                                  \
-    {                                                                                                               \
-        BIDE__REAL(name);                                                                                           \
-        int result = no_more_descriptors() ? -1 : real call;                                                        \
-        if (result == 0) {                                                                                          \
-            bide__descriptors_made(pair[0]);                                                                        \
-            bide__descriptors_made(pair[1]);                                                                        \
-        }                                                                                                           \
-        return result;                                                                                              \
-    }                                                                                                               \
+#define PAIR(name, parameters, call, pair)                                                                             \
+    BIDE__WRAP(int, name, BIDE__UNPACK parameters)                                                                     \
+    {                                                                                                                  \
+        BIDE__REAL(name);                                                                                              \
+        int result = no_more_descriptors() ? -1 : real call;                                                           \
+        if (result == 0) {                                                                                             \
+            bide__descriptors_made(pair[0]);                                                                           \
+            bide__descriptors_made(pair[1]);                                                                           \
+        }                                                                                                              \
+        return result;                                                                                                 \
+    }                                                                                                                  \
     _Static_assert(1, "")
 
 PAIR(socketpair, (int domain, int type, int protocol, int pair[2]), (domain, type, protocol, pair), pair);

@@ -26,9 +26,12 @@ static void name_case(struct bide__case *one, const struct bide__test *test, siz
     if (length >= sizeof one->name)
         return;
     if (test->parameters && test->label == BIDE__LABEL_STRING)
-        length += (size_t)snprintf(one->name + length, sizeof one->name - length, "[%s]", ((const char *const *)test->parameters)[index]);
+        length += (size_t)snprintf(one->name + length, sizeof one->name - length, "[%s]",
+                                   ((const char *const *)test->parameters)[index]);
     else if (test->parameters)
-        length += (size_t)snprintf(one->name + length, sizeof one->name - length, "[%lld]", test->label == BIDE__LABEL_INT ? ((const int *)test->parameters)[index] : (long long)index);
+        length += (size_t)snprintf(one->name + length, sizeof one->name - length, "[%lld]",
+                                   test->label == BIDE__LABEL_INT ? ((const int *)test->parameters)[index]
+                                                                  : (long long)index);
     if (backend && length < sizeof one->name)
         snprintf(one->name + length, sizeof one->name - length, " [%s]", backend);
     for (char *at = one->name; *at; at++) /* a name is one line, and has no `#`, which begins a remark */
@@ -55,7 +58,8 @@ static int add(struct bide__cases *cases, const struct bide__case *one)
     return 0;
 }
 
-static int add_test(struct bide__cases *cases, const struct bide__test_command *command, const struct bide__test *test, const char *backend)
+static int add_test(struct bide__cases *cases, const struct bide__test_command *command, const struct bide__test *test,
+                    const char *backend)
 {
     for (size_t i = 0; i < test->count; i++) {
         struct bide__case one = { .attempt = { .test = test, .backend = backend } };
@@ -63,7 +67,8 @@ static int add_test(struct bide__cases *cases, const struct bide__test_command *
         if (test->parameters)
             one.attempt.parameter = (const char *)test->parameters + i * test->size;
         name_case(&one, test, i, command->backend && strcmp(command->backend, "all") == 0 && backend ? backend : NULL);
-        if (command->fault && (test->kind == BIDE__TEST_FAULTS || test->kind == BIDE__TEST_CANCEL || test->kind == BIDE__TEST_TIMEOUT)) {
+        if (command->fault &&
+            (test->kind == BIDE__TEST_FAULTS || test->kind == BIDE__TEST_CANCEL || test->kind == BIDE__TEST_TIMEOUT)) {
             one.attempt.fault = command->fault;
             one.attempt.n = command->n;
         }
@@ -85,12 +90,14 @@ int bide__cases_make(struct bide__cases *cases, const struct bide__test_command 
 
     *cases = (struct bide__cases){ 0 };
     for (const struct bide__test *test = first_test; test && err == 0; test = test->next) {
-        if (command->backend && strcmp(command->backend, "all") == 0 && test->kind != BIDE__TEST_PLAIN && !test->options.run.backend) {
+        if (command->backend && strcmp(command->backend, "all") == 0 && test->kind != BIDE__TEST_PLAIN &&
+            !test->options.run.backend) {
             err = add_test(cases, command, test, "epoll");
             if (err == 0)
                 err = add_test(cases, command, test, "io_uring");
         } else {
-            err = add_test(cases, command, test, command->backend && strcmp(command->backend, "all") != 0 ? command->backend : NULL);
+            err = add_test(cases, command, test,
+                           command->backend && strcmp(command->backend, "all") != 0 ? command->backend : NULL);
         }
     }
     return err;
@@ -122,7 +129,8 @@ static bool has_fault(const struct bide__test *test, enum bide__fault kind)
 bool bide__case_next(struct bide__case *one, const struct bide__test_command *command, bool fired)
 {
     struct bide__attempt *attempt = &one->attempt;
-    unsigned points_max = attempt->test->options.points_max > 0 ? (unsigned)attempt->test->options.points_max : POINTS_MAX;
+    unsigned points_max =
+        attempt->test->options.points_max > 0 ? (unsigned)attempt->test->options.points_max : POINTS_MAX;
 
     if (command->fault)
         return false; /* that one only */

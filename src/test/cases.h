@@ -15,7 +15,7 @@ struct bide__case {
     bool started, ended;
     enum bide__outcome outcome;
     char reason[512]; /* of a skip, or a note behind the name; may be empty */
-    char *text;        /* what it said and printed; malloc'ed, NULL: nothing */
+    char *text;       /* what it said and printed; malloc'ed, NULL: nothing */
     double seconds;
     unsigned attempts, checks;
 };

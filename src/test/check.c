@@ -115,7 +115,8 @@ static const char *print_value(struct bide__value value, int digits, char *text,
     return text;
 }
 
-void bide__check_equal(struct bide__place place, const char *right_text, struct bide__value left, struct bide__value right)
+void bide__check_equal(struct bide__place place, const char *right_text, struct bide__value left,
+                       struct bide__value right)
 {
     char left_text[64], right_value[64];
     int digits = 12;
@@ -128,7 +129,8 @@ void bide__check_equal(struct bide__place place, const char *right_text, struct 
         print_value(right, digits, right_value, sizeof right_value);
         digits += 3;
     } while (digits < 25 && strcmp(left_text, right_value) == 0);
-    begin_failure(place, "%s == %s, but left is %s and right is %s", place.expression, right_text, left_text, right_value);
+    begin_failure(place, "%s == %s, but left is %s and right is %s", place.expression, right_text, left_text,
+                  right_value);
     fail(place);
 }
 
@@ -139,7 +141,8 @@ void bide__check_near(struct bide__place place, const char *right_text, double l
     bide__check_passed();
     if (difference <= tolerance || left == right) /* so written that a NaN fails */
         return;
-    begin_failure(place, "%s is within %g of %s, but left is %.9g and right is %.9g", place.expression, tolerance, right_text, left, right);
+    begin_failure(place, "%s is within %g of %s, but left is %.9g and right is %.9g", place.expression, tolerance,
+                  right_text, left, right);
     fail(place);
 }
 
@@ -185,7 +188,8 @@ static void say_bytes(const char *label, const unsigned char *bytes, size_t from
     bide__say("%s\n", size > from + SHOWN_BYTES ? " ..." : "");
 }
 
-void bide__check_memory(struct bide__place place, const char *right_text, const void *left, const void *right, size_t size)
+void bide__check_memory(struct bide__place place, const char *right_text, const void *left, const void *right,
+                        size_t size)
 {
     const unsigned char *a = left, *b = right;
     size_t at = 0;
@@ -195,7 +199,8 @@ void bide__check_memory(struct bide__place place, const char *right_text, const 
         at++;
     if (at == size)
         return;
-    begin_failure(place, "%zu bytes of %s equal those of %s, but they differ from byte %zu on", size, place.expression, right_text, at);
+    begin_failure(place, "%zu bytes of %s equal those of %s, but they differ from byte %zu on", size, place.expression,
+                  right_text, at);
     say_bytes("left: ", a, at, size);
     say_bytes("right:", b, at, size);
     fail(place);
@@ -212,12 +217,14 @@ void bide__check_error(struct bide__place place, long long result, struct bide__
     bide__check_passed();
     if (result != code) {
         if (result < 0)
-            begin_failure(place, "%s fails with %s, but it failed with %s (%lld): %s", place.expression, expected_name, bide_error_name((int)result), result, message);
+            begin_failure(place, "%s fails with %s, but it failed with %s (%lld): %s", place.expression, expected_name,
+                          bide_error_name((int)result), result, message);
         else
             begin_failure(place, "%s fails with %s, but it returned %lld", place.expression, expected_name, result);
         fail(place);
     } else if (expected.message && !strstr(message, expected.message)) {
-        begin_failure(place, "%s fails with %s, which it did, but with another message", place.expression, expected_name);
+        begin_failure(place, "%s fails with %s, which it did, but with another message", place.expression,
+                      expected_name);
         say_string("message: ", message);
         say_string("expected:", expected.message);
         fail(place);
@@ -232,7 +239,8 @@ void bide_test_skip(const char *reason)
 
 void bide_test_expect_failure(const char *reason)
 {
-    snprintf(bide__report->expected_failure, sizeof bide__report->expected_failure, "%s", *reason ? reason : "no reason given");
+    snprintf(bide__report->expected_failure, sizeof bide__report->expected_failure, "%s",
+             *reason ? reason : "no reason given");
 }
 
 double bide_test_slowness(void)

@@ -81,7 +81,8 @@ void bide__descriptors_check(void)
         snprintf(name, sizeof name, "/proc/self/fd/%d", i);
         ssize_t length = readlink(name, target, sizeof target - 1);
         target[length > 0 ? length : 0] = '\0';
-        bide__finding(NULL, 0, "descriptor %d (%s) was left open%s\n", i, target, i < PLACES_MAX && made[i].frames[0] ? ", made here:" : "");
+        bide__finding(NULL, 0, "descriptor %d (%s) was left open%s\n", i, target,
+                      i < PLACES_MAX && made[i].frames[0] ? ", made here:" : "");
         if (i < PLACES_MAX)
             bide__say_calls(&made[i]);
     }

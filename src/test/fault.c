@@ -25,7 +25,7 @@ static const char *const stories[] = {
 
 static _Atomic(enum bide__fault) armed;
 static enum bide__fault story; /* of which kind the last one was */
-static atomic_uint left; /* opportunities until it happens; 0: it does not (any more) */
+static atomic_uint left;       /* opportunities until it happens; 0: it does not (any more) */
 static unsigned target;
 static atomic_bool fired;
 static atomic_uint paused;
@@ -73,7 +73,8 @@ void bide__fault_go_on(void)
 
 bool bide__fault_is_armed(enum bide__fault kind)
 {
-    return atomic_load_explicit(&armed, memory_order_relaxed) == kind && !bide__quiet && !atomic_load_explicit(&paused, memory_order_relaxed);
+    return atomic_load_explicit(&armed, memory_order_relaxed) == kind && !bide__quiet &&
+           !atomic_load_explicit(&paused, memory_order_relaxed);
 }
 
 bool bide__fault_now(enum bide__fault kind)

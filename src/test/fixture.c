@@ -46,7 +46,8 @@ void *bide__fixture_get(struct bide__fixture *fixture)
     bide__fault_go_on();
     bide__quiet = quiet;
     if (result < 0) {
-        bide__finding(fixture->file, fixture->line, "fixture '%s' failed with %s: %s\n", fixture->name, bide_error_name(result), bide_strerror(result));
+        bide__finding(fixture->file, fixture->line, "fixture '%s' failed with %s: %s\n", fixture->name,
+                      bide_error_name(result), bide_strerror(result));
         bide__say_tasks();
         bide__end_process(BIDE__FAILED);
     }
@@ -87,8 +88,8 @@ static int call(const bide_coroutine *coroutine, bool in_task)
 
     if (!in_task)
         return coroutine->entry(arguments);
-    bide_shield(CLEANUP_SECONDS) {
-        bide_timeout(CLEANUP_SECONDS, err) {
+    bide_shield (CLEANUP_SECONDS) {
+        bide_timeout (CLEANUP_SECONDS, err) {
             err = coroutine->entry(arguments);
         }
     }
@@ -104,7 +105,8 @@ void bide__cleanups_run(bool in_task)
         cleanups = cleanup->next;
         result = call(&cleanup->coroutine, in_task);
         if (result < 0)
-            bide__finding(cleanup->coroutine.file, cleanup->coroutine.line, "cleanup '%s' failed with %s: %s\n", cleanup->coroutine.name, bide_error_name(result), bide_strerror(result));
+            bide__finding(cleanup->coroutine.file, cleanup->coroutine.line, "cleanup '%s' failed with %s: %s\n",
+                          cleanup->coroutine.name, bide_error_name(result), bide_strerror(result));
         bide__quiet++;
         free(cleanup);
         bide__quiet--;

@@ -54,19 +54,19 @@ static bool fails(const void *caller)
     return true;
 }
 
-static void *allocate(size_t size)
+static void *allocate(size_t size, const void *caller)
 {
     if (!bide__blocks_watching() || size > PTRDIFF_MAX - BIDE__BLOCK_TAIL)
         return REAL(malloc)(size);
     void *block = REAL(malloc)(size + BIDE__BLOCK_TAIL);
     if (block)
-        bide__blocks_add(block, size, true);
+        bide__blocks_add(block, size, true, caller);
     return block;
 }
 
 PUBLIC void *malloc(size_t size)
 {
-    return fails(__builtin_return_address(0)) ? NULL : allocate(size);
+    return fails(__builtin_return_address(0)) ? NULL : allocate(size, __builtin_return_address(0));
 }
 
 PUBLIC void *calloc(size_t count, size_t size)
@@ -75,39 +75,40 @@ PUBLIC void *calloc(size_t count, size_t size)
 
     if (fails(__builtin_return_address(0)))
         return NULL;
-    if (!bide__blocks_watching() || __builtin_mul_overflow(count, size, &bytes) || bytes > PTRDIFF_MAX - BIDE__BLOCK_TAIL)
+    if (!bide__blocks_watching() || __builtin_mul_overflow(count, size, &bytes) ||
+        bytes > PTRDIFF_MAX - BIDE__BLOCK_TAIL)
         return REAL(calloc)(count, size);
     void *block = REAL(calloc)(1, bytes + BIDE__BLOCK_TAIL);
     if (block)
-        bide__blocks_add(block, bytes, false);
+        bide__blocks_add(block, bytes, false, __builtin_return_address(0));
     return block;
 }
 
-static void *aligned(size_t alignment, size_t size)
+static void *aligned(size_t alignment, size_t size, const void *caller)
 {
     if (!bide__blocks_watching() || size > PTRDIFF_MAX - BIDE__BLOCK_TAIL)
         return REAL(memalign)(alignment, size);
     void *block = REAL(memalign)(alignment, size + BIDE__BLOCK_TAIL);
     if (block)
-        bide__blocks_add(block, size, true);
+        bide__blocks_add(block, size, true, caller);
     return block;
 }
 
 PUBLIC void *memalign(size_t alignment, size_t size)
 {
-    return fails(__builtin_return_address(0)) ? NULL : aligned(alignment, size);
+    return fails(__builtin_return_address(0)) ? NULL : aligned(alignment, size, __builtin_return_address(0));
 }
 
 PUBLIC void *aligned_alloc(size_t alignment, size_t size)
 {
-    return fails(__builtin_return_address(0)) ? NULL : aligned(alignment, size);
+    return fails(__builtin_return_address(0)) ? NULL : aligned(alignment, size, __builtin_return_address(0));
 }
 
 PUBLIC int posix_memalign(void **ret_block, size_t alignment, size_t size)
 {
     if (alignment < sizeof(void *) || (alignment & (alignment - 1)))
         return EINVAL;
-    void *block = fails(__builtin_return_address(0)) ? NULL : aligned(alignment, size);
+    void *block = fails(__builtin_return_address(0)) ? NULL : aligned(alignment, size, __builtin_return_address(0));
     if (!block)
         return ENOMEM;
     *ret_block = block;
@@ -134,10 +135,10 @@ PUBLIC void *realloc(void *block, size_t size)
     if (fails(__builtin_return_address(0)))
         return NULL;
     if (!block)
-        return allocate(size);
+        return allocate(size, __builtin_return_address(0));
     if (!bide__blocks_find(block, &before))
         return REAL(realloc)(block, size);
-    void *moved = allocate(size); /* moved always, so that stale pointers show */
+    void *moved = allocate(size, __builtin_return_address(0)); /* moved always, so that stale pointers show */
     if (moved) {
         memcpy(moved, block, before < size ? before : size);
         free(block);

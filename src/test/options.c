@@ -56,7 +56,8 @@ static int read_seed(struct bide__test_command *command, const char *text)
         struct timespec now;
 
         clock_gettime(CLOCK_REALTIME, &now);
-        command->seed = ((uint64_t)now.tv_sec * 1000003u ^ (uint64_t)now.tv_nsec ^ (uint64_t)getpid() << 20) % 1000000007u + 1;
+        command->seed =
+            ((uint64_t)now.tv_sec * 1000003u ^ (uint64_t)now.tv_nsec ^ (uint64_t)getpid() << 20) % 1000000007u + 1;
         return 0;
     }
     command->seed = strtoull(text, &end, 0);
@@ -127,7 +128,8 @@ static void set_defaults(struct bide__test_command *command, const char *program
     bool is_terminal = isatty(STDOUT_FILENO), is_clever = is_terminal && terminal && !is_on(terminal, "dumb");
     long processors = sysconf(_SC_NPROCESSORS_ONLN);
 
-    *command = (struct bide__test_command){ .program = program, .repeat = 1, .jobs = processors > 0 ? (int)processors : 1 };
+    *command =
+        (struct bide__test_command){ .program = program, .repeat = 1, .jobs = processors > 0 ? (int)processors : 1 };
     command->tap = !is_terminal;
     command->progress = is_clever;
     command->color = is_clever && !(no_color && *no_color);
@@ -138,7 +140,9 @@ int bide__test_command_read(struct bide__test_command *command, int count, char 
     set_defaults(command, count ? arguments[0] : "test");
     for (int i = 1; i < count; i++) {
         char name[32];
-        const char *equals = strchr(arguments[i], '='), *value = equals ? equals + 1 : i + 1 < count ? arguments[i + 1] : NULL;
+        const char *equals = strchr(arguments[i], '='), *value = equals          ? equals + 1
+                                                                 : i + 1 < count ? arguments[i + 1]
+                                                                                 : NULL;
         int err;
 
         if (is_on(arguments[i], "--help") || is_on(arguments[i], "-h")) {

@@ -9,15 +9,15 @@
 
 struct bide__test_command {
     const char *program;
-    const char *filter;   /* tests whose name contains this */
-    const char *only;     /* the test with this name */
+    const char *filter; /* tests whose name contains this */
+    const char *only;   /* the test with this name */
     bool list, here, tap, verbose, color, progress;
     int jobs, repeat;
     bool seeded;
     uint64_t seed;
-    const char *backend;  /* NULL: as the environment says; "all": each */
-    const char *junit;    /* a file to write */
-    double time_limit;    /* instead of the tests' own; 0: theirs */
+    const char *backend;    /* NULL: as the environment says; "all": each */
+    const char *junit;      /* a file to write */
+    double time_limit;      /* instead of the tests' own; 0: theirs */
     enum bide__fault fault; /* only this run of a faults or cancel test */
     unsigned n;
 };

@@ -51,7 +51,8 @@ static size_t count_ended(const struct bide__cases *cases)
     return count;
 }
 
-void bide__output_progress(const struct bide__cases *cases, const struct bide__test_command *command, const struct bide__case *one)
+void bide__output_progress(const struct bide__cases *cases, const struct bide__test_command *command,
+                           const struct bide__case *one)
 {
     if (!command->progress || command->tap)
         return;
@@ -67,7 +68,8 @@ static void print_tap(const struct bide__test_command *command, const struct bid
 
     if (failed || command->verbose)
         bide__output_text(stdout, "# ", one->text);
-    printf("%s%sok%s %zu - %s", failed ? color(command, "\033[31m") : color(command, "\033[32m"), failed ? "not " : "", color(command, "\033[0m"), printed, one->name);
+    printf("%s%sok%s %zu - %s", failed ? color(command, "\033[31m") : color(command, "\033[32m"), failed ? "not " : "",
+           color(command, "\033[0m"), printed, one->name);
     if (one->outcome == BIDE__SKIPPED)
         printf(" # SKIP %s", one->reason);
     else if (*one->reason)
@@ -82,12 +84,16 @@ static void print_failure(const struct bide__test_command *command, const struct
     clear_progress();
     if (!failed && !command->verbose)
         return;
-    printf("%s%s%s %s%s%s\n", color(command, failed ? "\033[31;1m" : "\033[32m"), failed ? "FAILED" : one->outcome == BIDE__SKIPPED ? "skipped" : "passed", color(command, "\033[0m"), one->name,
-           *one->reason ? ": " : "", one->reason);
+    printf("%s%s%s %s%s%s\n", color(command, failed ? "\033[31;1m" : "\033[32m"),
+           failed                          ? "FAILED"
+           : one->outcome == BIDE__SKIPPED ? "skipped"
+                                           : "passed",
+           color(command, "\033[0m"), one->name, *one->reason ? ": " : "", one->reason);
     bide__output_text(stdout, "  ", one->text);
 }
 
-void bide__output_case(const struct bide__cases *cases, const struct bide__test_command *command, const struct bide__case *one)
+void bide__output_case(const struct bide__cases *cases, const struct bide__test_command *command,
+                       const struct bide__case *one)
 {
     if (!command->tap)
         print_failure(command, one);
@@ -113,7 +119,9 @@ size_t bide__output_summary(const struct bide__cases *cases, const struct bide__
         if (!command->tap && cases->first[i].outcome == BIDE__SKIPPED)
             printf("skipped %s: %s\n", cases->first[i].name, cases->first[i].reason);
     }
-    printf("%s%zu passed, %zu failed, %zu skipped%s\n", failed ? color(command, "\033[31;1m") : color(command, "\033[32;1m"), passed, failed, skipped, color(command, "\033[0m"));
+    printf("%s%zu passed, %zu failed, %zu skipped%s\n",
+           failed ? color(command, "\033[31;1m") : color(command, "\033[32;1m"), passed, failed, skipped,
+           color(command, "\033[0m"));
     return failed;
 }
 
@@ -186,7 +194,8 @@ int bide__output_junit(const struct bide__cases *cases, const char *path, const 
     }
     fputs("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuite name=\"", file);
     print_xml(file, program);
-    fprintf(file, "\" tests=\"%zu\" failures=\"%zu\" errors=\"0\" skipped=\"%zu\" time=\"%.3f\">\n", cases->count, failed, skipped, seconds);
+    fprintf(file, "\" tests=\"%zu\" failures=\"%zu\" errors=\"0\" skipped=\"%zu\" time=\"%.3f\">\n", cases->count,
+            failed, skipped, seconds);
     for (size_t i = 0; i < cases->count; i++)
         print_junit_case(file, &cases->first[i], program);
     fputs("</testsuite>\n", file);

@@ -5,10 +5,12 @@
 #include "test/cases.h"
 
 /* A case has ended; prints what can be printed now (in order, when it is TAP). */
-void bide__output_case(const struct bide__cases *cases, const struct bide__test_command *command, const struct bide__case *one);
+void bide__output_case(const struct bide__cases *cases, const struct bide__test_command *command,
+                       const struct bide__case *one);
 
 /* A case is starting: the progress line. */
-void bide__output_progress(const struct bide__cases *cases, const struct bide__test_command *command, const struct bide__case *one);
+void bide__output_progress(const struct bide__cases *cases, const struct bide__test_command *command,
+                           const struct bide__case *one);
 
 /* The end: the summary. Returns how many failed. */
 size_t bide__output_summary(const struct bide__cases *cases, const struct bide__test_command *command);

@@ -51,6 +51,18 @@ __attribute__((noinline)) void bide__calls_here(struct bide__calls *ret_calls, i
     bide__quiet--;
 }
 
+void bide__calls_from(struct bide__calls *ret_calls, const void *caller)
+{
+    struct walk walk = { .calls = ret_calls, .from = (uintptr_t)caller };
+
+    memset(ret_calls, 0, sizeof *ret_calls);
+    bide__quiet++;
+    _Unwind_Backtrace(step, &walk);
+    if (!walk.count)
+        ret_calls->frames[0] = (void *)(uintptr_t)caller;
+    bide__quiet--;
+}
+
 void bide__calls_interrupted(struct bide__calls *ret_calls, const void *context)
 {
     const ucontext_t *state = context;
@@ -93,7 +105,8 @@ void bide__say_calls(const struct bide__calls *calls)
 /* The frames below the test's own code: of no use to its reader. */
 static bool is_machinery(const char *name)
 {
-    static const char *const ends[] = { "call_body", "call_borrowed", "bide__fixture_get", "bide__test_call_", "bide__make_call_", "bide__run_", "trampoline", "bide__test_entry" };
+    static const char *const ends[] = { "call_body",        "call_borrowed", "bide__fixture_get", "bide__test_call_",
+                                        "bide__make_call_", "bide__run_",    "trampoline",        "bide__test_entry" };
 
     for (size_t i = 0; i < sizeof ends / sizeof *ends; i++)
         if (strncmp(name, ends[i], strlen(ends[i])) == 0)
@@ -108,7 +121,9 @@ static bool look_up(const char *file, uintptr_t address, char *ret_name, char *r
     FILE *answer;
     bool known;
 
-    snprintf(command, sizeof command, "{ addr2line -f -e '%s' 0x%" PRIxPTR " || llvm-addr2line -f -e '%s' 0x%" PRIxPTR "; } 2>/dev/null", file, address, file, address);
+    snprintf(command, sizeof command,
+             "{ addr2line -f -e '%s' 0x%" PRIxPTR " || llvm-addr2line -f -e '%s' 0x%" PRIxPTR "; } 2>/dev/null", file,
+             address, file, address);
     answer = popen(command, "re");
     if (!answer)
         return false;
@@ -153,7 +168,9 @@ static bool print_frame(FILE *out, const char *prefix, uintptr_t address)
         if (place[0] != '?')
             fprintf(out, "%s    at %s (%s)\n", prefix, name, short_path(place));
         else
-            fprintf(out, "%s    at %s (%s)\n", prefix, info.dli_sname && strstr(info.dli_fname, ".so") ? info.dli_sname : name, short_path(info.dli_fname));
+            fprintf(out, "%s    at %s (%s)\n", prefix,
+                    info.dli_sname && strstr(info.dli_fname, ".so") ? info.dli_sname : name,
+                    short_path(info.dli_fname));
         return true;
     }
     if (info.dli_sname)

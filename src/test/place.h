@@ -14,6 +14,9 @@ struct bide__calls {
 /* Fills in the calls that lead to the caller of the function that calls this, leaving out `skipped` more. Some microseconds; allocates nothing. */
 void bide__calls_here(struct bide__calls *ret_calls, int skipped);
 
+/* The same, from the return address `caller` on: of the function that was called by the one to be shown first. */
+void bide__calls_from(struct bide__calls *ret_calls, const void *caller);
+
 /* The calls that lead to where a signal interrupted; context: the third argument of its handler. */
 void bide__calls_interrupted(struct bide__calls *ret_calls, const void *context);
 

@@ -113,7 +113,9 @@ static int call_borrowed(const void *parameter)
 int bide_test_run(bide_coroutine body, const bide_test_options *options)
 {
     static struct bide__report own_report;
-    struct bide__test test = { .name = body.name, .file = body.file, .line = body.line, .call = call_borrowed, .count = 1 };
+    struct bide__test test = {
+        .name = body.name, .file = body.file, .line = body.line, .call = call_borrowed, .count = 1
+    };
     struct bide__case one = { .attempt = { .test = &test } };
     struct bide__cases cases = { &one, 1 };
     struct bide__test_command command = { .program = "bide_test_run", .jobs = 1, .repeat = 1 };

@@ -23,6 +23,8 @@
 extern void __asan_init(void) __attribute__((weak));
 extern void __tsan_init(void) __attribute__((weak));
 
+enum { TREE_LINES_MAX = 40 };
+
 struct bide__report *bide__report;
 _Thread_local int bide__quiet;
 static int say_descriptor = -1;
@@ -71,20 +73,27 @@ void bide__say(const char *format, ...)
     bide__quiet--;
 }
 
-/* A stream that writes what is put into it by bide__say, line by line, indented. */
+/* The first lines of a text that comes in pieces. */
+struct indented {
+    bool inside_line;
+    unsigned lines;
+};
+
+/* A stream that says what is put into it: indented, and no more than some lines. */
 static ssize_t write_indented(void *cookie, const char *text, size_t size)
 {
-    size_t start = 0;
+    struct indented *state = cookie;
 
-    (void)cookie;
-    for (size_t i = 0; i < size; i++) {
-        if (text[i] == '\n') {
-            bide__say("  %.*s\n", (int)(i - start), text + start);
-            start = i + 1;
-        }
+    for (size_t start = 0; start < size;) {
+        const char *end = memchr(text + start, '\n', size - start);
+        size_t next = end ? (size_t)(end - text) + 1 : size;
+
+        if (state->lines < TREE_LINES_MAX)
+            bide__say("%s%.*s", state->inside_line ? "" : "  ", (int)(next - start), text + start);
+        state->inside_line = !end;
+        state->lines += end != NULL;
+        start = next;
     }
-    if (start < size)
-        bide__say("  %.*s\n", (int)(size - start), text + start);
     return (ssize_t)size;
 }
 
@@ -98,11 +107,14 @@ void bide__say_tasks(void)
     else if (bide__loop && !atomic_load(&bide__loop->sleeping))
         bide__say("  in no task: in a callback, or in the loop itself\n");
     if (bide_task_count() > (task ? 1 : 0)) {
-        FILE *out = fopencookie(NULL, "w", (cookie_io_functions_t){ .write = write_indented });
+        struct indented state = { 0 };
+        FILE *out = fopencookie(&state, "w", (cookie_io_functions_t){ .write = write_indented });
 
         if (out) {
             bide__print_tasks(out);
             fclose(out);
+            if (state.lines > TREE_LINES_MAX)
+                bide__say("  ... and %u lines more\n", state.lines - TREE_LINES_MAX);
         }
     }
     bide__fault_say();

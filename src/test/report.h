@@ -14,13 +14,13 @@ enum bide__outcome { BIDE__NOT_ENDED, BIDE__PASSED, BIDE__FAILED, BIDE__SKIPPED 
 /* Lives in memory that is shared by the runner and the test process. */
 struct bide__report {
     enum bide__outcome outcome;
-    char reason[256];          /* of a skip */
+    char reason[256];           /* of a skip */
     char expected_failure[256]; /* empty: it is not expected to fail */
-    char directory[256];       /* bide_test_directory(), to be removed; empty: none */
-    atomic_uint failures;      /* soft checks that failed, and things that were left behind */
-    atomic_uint checks;        /* how many checks ran */
-    bool fired;                /* what was to be injected has happened */
-    bool timed_out;            /* the report about it is written */
+    char directory[256];        /* bide_test_directory(), to be removed; empty: none */
+    atomic_uint failures;       /* soft checks that failed, and things that were left behind */
+    atomic_uint checks;         /* how many checks ran */
+    bool fired;                 /* what was to be injected has happened */
+    bool timed_out;             /* the report about it is written */
 };
 
 /* The report of this process; never NULL once a test runs. */

@@ -33,7 +33,8 @@ const char *bide_test_directory(void)
 
     bide__quiet++;
     if (!*bide__report->directory) {
-        snprintf(bide__report->directory, sizeof bide__report->directory, "%s/bide-test-XXXXXX", parent && *parent ? parent : "/tmp");
+        snprintf(bide__report->directory, sizeof bide__report->directory, "%s/bide-test-XXXXXX",
+                 parent && *parent ? parent : "/tmp");
         if (!mkdtemp(bide__report->directory)) {
             *bide__report->directory = '\0';
             give_up("bide_test_directory");
@@ -52,7 +53,8 @@ static bool lock_port(int port)
 
     if (lock < 0)
         return false;
-    if (bind(lock, (const struct sockaddr *)&address, (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + (size_t)length)) == 0) {
+    if (bind(lock, (const struct sockaddr *)&address,
+             (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + (size_t)length)) == 0) {
         bide__descriptors_ours(lock);
         return true;
     }

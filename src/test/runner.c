@@ -162,7 +162,8 @@ static enum bide__outcome outcome_of(const struct slot *slot, int status)
     struct bide__case *one = slot->one;
 
     if (slot->asked) {
-        add_line(one, "timed out after %.3g s%s", slot->limit, report->timed_out ? "" : ", and could not say where it was");
+        add_line(one, "timed out after %.3g s%s", slot->limit,
+                 report->timed_out ? "" : ", and could not say where it was");
         return BIDE__FAILED;
     }
     if (WIFSIGNALED(status)) {
@@ -187,13 +188,16 @@ static void explain_replay(const struct runner *runner, struct bide__case *one)
     size_t length = 0;
 
     if (attempt->n)
-        length += (size_t)snprintf(options, sizeof options, " --inject %s:%u", bide__fault_name(attempt->fault), attempt->n);
+        length +=
+            (size_t)snprintf(options, sizeof options, " --inject %s:%u", bide__fault_name(attempt->fault), attempt->n);
     if (attempt->seed)
-        length += (size_t)snprintf(options + length, sizeof options - length, " --seed %llu", (unsigned long long)attempt->seed);
+        length += (size_t)snprintf(options + length, sizeof options - length, " --seed %llu",
+                                   (unsigned long long)attempt->seed);
     if (attempt->backend)
         length += (size_t)snprintf(options + length, sizeof options - length, " --backend %s", attempt->backend);
     if (length)
-        add_line(one, "again: %s --only '%s'%s", runner->command->program, attempt->test->parameters ? one->name : attempt->test->name, options);
+        add_line(one, "again: %s --only '%s'%s", runner->command->program,
+                 attempt->test->parameters ? one->name : attempt->test->name, options);
 }
 
 /* The case has come to its end with this outcome. */
@@ -280,20 +284,24 @@ static void wait_for_something(struct runner *runner)
 /* Why a case cannot run here, in its reason; false if it can. */
 static bool is_skipped(struct bide__case *one)
 {
-    const char *backend = one->attempt.backend ? one->attempt.backend : one->attempt.test->options.run.backend ? one->attempt.test->options.run.backend : getenv("BIDE_BACKEND");
+    const char *backend = one->attempt.backend                     ? one->attempt.backend
+                          : one->attempt.test->options.run.backend ? one->attempt.test->options.run.backend
+                                                                   : getenv("BIDE_BACKEND");
     char reason[200];
 
     if (one->attempt.test->options.skip) {
         snprintf(one->reason, sizeof one->reason, "%s", one->attempt.test->options.skip);
         return true;
     }
-    if (one->attempt.test->kind == BIDE__TEST_PLAIN || !backend || strcmp(backend, "io_uring") != 0 || bide_probe_backend(backend, reason, sizeof reason) == 0)
+    if (one->attempt.test->kind == BIDE__TEST_PLAIN || !backend || strcmp(backend, "io_uring") != 0 ||
+        bide_probe_backend(backend, reason, sizeof reason) == 0)
         return false;
     snprintf(one->reason, sizeof one->reason, "no io_uring here: %s", reason);
     return true;
 }
 
-static struct bide__case *next_case(struct runner *runner, void (*ended)(const struct bide__case *one, void *argument), void *argument)
+static struct bide__case *next_case(struct runner *runner, void (*ended)(const struct bide__case *one, void *argument),
+                                    void *argument)
 {
     while (runner->next < runner->cases->count) {
         struct bide__case *one = &runner->cases->first[runner->next++];
@@ -313,15 +321,17 @@ static int open_slots(struct runner *runner)
 
     runner->slots = calloc((size_t)count, sizeof *runner->slots);
     for (int i = 0; runner->slots && i < count; i++) {
-        runner->slots[i].report = mmap(NULL, sizeof *runner->slots[i].report, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+        runner->slots[i].report =
+            mmap(NULL, sizeof *runner->slots[i].report, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
         if (runner->slots[i].report == MAP_FAILED)
             return -ENOMEM;
     }
     return runner->slots ? 0 : -ENOMEM;
 }
 
-int bide__run_cases(struct bide__cases *cases, const struct bide__test_command *command, void (*ended)(const struct bide__case *one, void *argument), void (*starts)(const struct bide__case *one, void *argument),
-                    void *argument)
+int bide__run_cases(struct bide__cases *cases, const struct bide__test_command *command,
+                    void (*ended)(const struct bide__case *one, void *argument),
+                    void (*starts)(const struct bide__case *one, void *argument), void *argument)
 {
     static struct runner runner; /* where a leak checker finds it, also in a process that leaves by exit() */
     sigset_t blocked;
@@ -353,7 +363,8 @@ int bide__run_cases(struct bide__cases *cases, const struct bide__test_command *
             struct slot *slot = &runner.slots[i];
             int status;
 
-            if (slot->process && waitpid(slot->process, &status, WNOHANG) == slot->process && collect(&runner, slot, status)) {
+            if (slot->process && waitpid(slot->process, &status, WNOHANG) == slot->process &&
+                collect(&runner, slot, status)) {
                 running--;
                 ended(slot->one, argument);
             }

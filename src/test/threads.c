@@ -59,7 +59,8 @@ static void forget(pthread_t id)
     pthread_mutex_unlock(&lock);
 }
 
-BIDE__WRAP(int, pthread_create, pthread_t *ret_thread, const pthread_attr_t *attributes, void *(*run)(void *), void *argument)
+BIDE__WRAP(int, pthread_create, pthread_t *ret_thread, const pthread_attr_t *attributes, void *(*run)(void *),
+           void *argument)
 {
     BIDE__REAL(pthread_create);
     int err = real(ret_thread, attributes, run, argument), detached = PTHREAD_CREATE_JOINABLE;
@@ -109,7 +110,8 @@ void bide__threads_check(void)
         bide__say_calls(&threads[i].made);
     }
     /* one that was joined just now, or is about to end by itself, may stand in the kernel's list a moment longer */
-    for (int i = 0; i < LOOKS && reported == 0 && !bide__thread_sanitized() && (count = count_threads()) > count_before; i++)
+    for (int i = 0; i < LOOKS && reported == 0 && !bide__thread_sanitized() && (count = count_threads()) > count_before;
+         i++)
         nanosleep(&(struct timespec){ .tv_nsec = 1000000 }, NULL);
     if (reported == 0 && count > count_before && !bide__thread_sanitized())
         bide__finding(NULL, 0, "threads that are still running and were not there before: %d\n", count - count_before);

@@ -53,7 +53,8 @@ static void say_difference(const char *const *expected, size_t count, size_t at)
 {
     bide__say("  %-40s %s\n", "expected", "happened");
     for (size_t i = 0; i < count || i < event_count; i++)
-        bide__say("%c %-40s %s\n", i == at ? '>' : ' ', i < count ? expected[i] : "(nothing)", i < event_count ? events[i].text : "(nothing)");
+        bide__say("%c %-40s %s\n", i == at ? '>' : ' ', i < count ? expected[i] : "(nothing)",
+                  i < event_count ? events[i].text : "(nothing)");
 }
 
 void bide__check_trace(struct bide__place place, bool sorted, const char *const *expected, size_t count)
@@ -69,7 +70,9 @@ void bide__check_trace(struct bide__place place, bool sorted, const char *const 
         at++;
     if (at != count || at != event_count) {
         fflush(stdout);
-        bide__finding(place.file, place.line, "check failed: the trace differs from event %zu on (%zu expected, %zu happened)\n", at + 1, count, event_count);
+        bide__finding(place.file, place.line,
+                      "check failed: the trace differs from event %zu on (%zu expected, %zu happened)\n", at + 1, count,
+                      event_count);
         say_difference(expected, count, at);
         bide__say_tasks();
         if (!place.soft)

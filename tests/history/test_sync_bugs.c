@@ -98,22 +98,41 @@ bide_test(gh_90155_semaphore_order)
     return 0;
 }
 
-/* A permit given to one who is cancelled is not lost (python/asyncio#270, #271). */
+static int hold_a_permit(bide_semaphore *semaphore)
+{
+    int err;
+
+    bide_with (semaphore, err) {
+        note("acquired");
+        bide(bide_sleep(3600));
+    }
+    note("not acquired");
+    return err;
+}
+bide_async(hold_a_permit, bide_semaphore *);
+
+/* A permit given to one who is cancelled is not lost, whether the cancellation comes before or after (python/asyncio#271 too). */
 bide_test(asyncio_270_semaphore_permit_given_to_one_who_is_cancelled)
 {
-    bide_semaphore semaphore = BIDE_SEMAPHORE(1);
+    for (int order = 0; order < 2; order++) {
+        bide_semaphore semaphore = BIDE_SEMAPHORE(1);
+        int err;
 
-    check_eq(bide_semaphore_acquire(&semaphore), 0);
-    bide_task *a = bide_create_task(NULL, bide_co(take_twice, "a", &semaphore));
-    turns(2);
-    bide_semaphore_release(&semaphore);
-    bide_cancel(a);
-    bide_join(a);
-    if (bide_semaphore_locked(
-            &semaphore)) /* it has the permit, and its owner ended without giving it back: its own fault */
-        bide_semaphore_release(&semaphore);
-    check_eq(bide_semaphore_get_statistics(&semaphore).value, 1);
-    check_eq(bide_semaphore_acquire_nowait(&semaphore), 0);
+        check_eq(bide_semaphore_acquire(&semaphore), 0);
+        bide_task *a = bide_create_task(NULL, bide_co(hold_a_permit, &semaphore));
+        turns(2);
+        if (order == 0)
+            bide_cancel(a);
+        check_eq(bide_semaphore_release(&semaphore), 0);
+        if (order == 1)
+            bide_cancel(a);
+        check_error(bide_join(a), ECANCELED);
+        check_eq(bide_semaphore_get_statistics(&semaphore).value, 1);
+        bide_timeout (5, err)
+            err = bide_semaphore_acquire(&semaphore);
+        check_eq(err, 0);
+    }
+    check_notes("not acquired acquired");
     return 0;
 }
 

@@ -45,6 +45,43 @@ bide_test(B13_a_refused_run_leaves_the_running_loop_alone)
     return 0;
 }
 
+static int pipe_ends[2], reads;
+
+static void read_and_stop(void *loop)
+{
+    char byte;
+
+    check_eq(read(pipe_ends[0], &byte, 1), 1);
+    reads++;
+    bide_stop(loop);
+}
+
+static void stop_it(void *loop)
+{
+    bide_stop(loop);
+}
+
+unit_test(B12_a_descriptor_is_reported_once_over_a_stop)
+{
+    bide_auto(runner) runner = { 0 };
+
+    check_eq(pipe(pipe_ends), 0);
+    check_eq(bide_runner_open(&runner, NULL), 0);
+    bide_loop *loop = bide_runner_get_loop(&runner);
+    check_eq(bide_add_reader(loop, pipe_ends[0], read_and_stop, loop), 0);
+    check_eq(write(pipe_ends[1], "x", 1), 1);
+    check_eq(bide_runner_run_forever(&runner), 0);
+    check_eq(reads, 1);
+    check_eq(bide_call_later(loop, 0.01, stop_it, loop, NULL), 0);
+    check_eq(bide_runner_run_forever(&runner), 0);
+    check_eq(reads, 1);
+    check(bide_remove_reader(loop, pipe_ends[0]));
+    bide_runner_close(&runner);
+    close(pipe_ends[0]);
+    close(pipe_ends[1]);
+    return 0;
+}
+
 static double called_at;
 
 static void remember_the_time(void *event)

@@ -118,6 +118,37 @@ bide_test(E12_a_cancelled_child_has_its_slot_in_gather_settled)
     return 0;
 }
 
+static int fail_when_cancelled(int code)
+{
+    check_error(bide_sleep(3600), ECANCELED);
+    return bide_fail(code, "cleaning up failed");
+}
+bide_async(fail_when_cancelled, int);
+
+bide_test(E5_errors_of_the_others_stand_behind_the_first) /* differs: asyncio swallows them */
+{
+    int err = bide_gather(bide_co(fail_when_cancelled, -EPIPE), bide_co(count_down, 2, -EIO)), code = 0;
+
+    check_error(err, EIO);
+    check_eq(bide_error_count(err), 2);
+    check(bide_error_at(err, 1, &code));
+    check_eq(code, -EPIPE);
+    return 0;
+}
+
+bide_test(F6_the_same_task_twice_stands_twice)
+{
+    bide_task *slow = bide_create_task(NULL, bide_co(count_down, 50, 0)),
+              *fast = bide_create_task(NULL, bide_co(count_down, 1, 3));
+    bide_task *tasks[] = { slow, fast, fast };
+
+    check_eq(bide_wait(tasks, 3, BIDE_FIRST_COMPLETED), 2);
+    check_eq(tasks[0], fast);
+    check_eq(tasks[1], fast);
+    check_eq(tasks[2], slow);
+    return 0;
+}
+
 bide_test(G3_infinity_is_no_limit)
 {
     check_eq(bide_wait_for(bide_co(count_down, 3, 6), INFINITY), 6);

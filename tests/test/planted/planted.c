@@ -291,7 +291,7 @@ static int talk(ssize_t (*send_all)(int descriptor, const char *text))
     ssize_t result = send_all(pair[0], "hello");
     if (result >= 0) {
         close(pair[0]);
-        for (ssize_t have = 0, count = 1; count != 0 && have < 5; have += count > 0 ? count : 0)
+        for (ssize_t have = 0, count = 1; count != 0 && have<5; have += count> 0 ? count : 0)
             if ((count = read(pair[1], text + have, (size_t)(5 - have))) < 0 && errno != EINTR)
                 break;
         soft_check_str(text, "hello");

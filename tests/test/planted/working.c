@@ -226,6 +226,19 @@ unit_test(true_checks_pass)
     return 0;
 }
 
+unit_test(what_the_c_library_keeps_is_no_leak)
+{
+    time_t epoch = 0;
+
+    check(localtime(&epoch) != NULL);
+    check(strerror(12345) != NULL);
+    check_eq(setenv("BIDE_TEST_ONE", "1", 1), 0);
+    check_eq(setenv("BIDE_TEST_TWO", "2", 1), 0);
+    check_eq(setenv("BIDE_TEST_ONE", "3", 1), 0);
+    printf("%s %f\n", "a buffer for stdout", 1.5);
+    return 0;
+}
+
 /* ---- everything that may stay behind is allowed to ---- */
 
 static int sleeper(void)
@@ -242,7 +255,8 @@ bide_async(failing);
 
 static void *volatile sink;
 
-bide_test(may_leave_all_behind, .allow = BIDE_ALLOW_DESCRIPTORS | BIDE_ALLOW_MEMORY | BIDE_ALLOW_TASKS | BIDE_ALLOW_ERRORS)
+bide_test(may_leave_all_behind,
+          .allow = BIDE_ALLOW_DESCRIPTORS | BIDE_ALLOW_MEMORY | BIDE_ALLOW_TASKS | BIDE_ALLOW_ERRORS)
 {
     if (getenv("BIDE_TEST_LEAK_CHECKER"))
         skip("another leak checker would not allow it");
@@ -298,7 +312,7 @@ static int group(void)
 {
     int err, counter = 0;
 
-    bide_task_group(tasks, err) {
+    bide_task_group (tasks, err) {
         for (int i = 0; i < 3; i++)
             (void)bide_start(tasks, bide_co(worker, &counter)); /* a failure is the group's */
         bide(bide_sleep(0));
@@ -339,7 +353,7 @@ bide_test_cancel_everywhere(cancelled_with_a_cleanup)
     char *block = malloc(100);
     int err = block ? bide_sleep(1) : -ENOMEM;
 
-    bide_shield(5) {
+    bide_shield (5) {
         bide(bide_sleep(1));
     }
     free(block);
