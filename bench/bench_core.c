@@ -1,6 +1,7 @@
 /*
- * The core's costs: yield, spawn and wait, timeouts, sleeping tasks and their memory, cancel. Nanoseconds for one operation, the best and the median of several rounds in one run; compare only inside a run.
- * Usage: bench_core [tasks of the memory part, default 200000]
+ * The core's costs: yield, spawn and wait, timeouts, sleeping tasks and their memory, cancel. Nanoseconds for one
+ * operation, the best and the median of several rounds in one run; compare only inside a run. Usage: bench_core
+ * [tasks of the memory part, default 200000]
  */
 #include <bide.h>
 #include <stdio.h>
@@ -69,8 +70,7 @@ static void bench_yield(long tasks)
         long count = 1000000 / tasks;
         double start = bide_time();
 
-        bide_task_group(group, err)
-        {
+        bide_task_group (group, err) {
             for (long i = 0; i < tasks; i++)
                 bide_start(group, bide_co(yielder, count));
         }
@@ -91,8 +91,7 @@ static void bench_spawn_batches(int batch)
         double start = bide_time();
 
         for (int b = 0; b < batches; b++) {
-            bide_task_group(group, err)
-            {
+            bide_task_group (group, err) {
                 for (int i = 0; i < batch; i++)
                     bide_start(group, bide_co(nothing));
             }
@@ -111,8 +110,7 @@ static void bench_spawn_one_by_one(void)
     for (int r = 0; r < ROUNDS; r++) {
         double start = bide_time();
 
-        bide_task_group(group, err)
-        {
+        bide_task_group (group, err) {
             for (int i = 0; i < 300000; i++) {
                 bide_start(group, bide_co(nothing));
                 bide_sleep(0);
@@ -124,8 +122,7 @@ static void bench_spawn_one_by_one(void)
     for (int r = 0; r < ROUNDS; r++) {
         double start = bide_time();
 
-        bide_task_group(group, err)
-        {
+        bide_task_group (group, err) {
             for (int i = 0; i < 300000; i++) {
                 bide_task *task = bide_create_task(group, bide_co(nothing));
 
@@ -147,7 +144,8 @@ static void bench_timeout(void)
         double start = bide_time();
 
         for (int i = 0; i < 1000000; i++)
-            bide_timeout(5, err) depth_counter++;
+            bide_timeout (5, err)
+                depth_counter++;
         rounds[r] = (bide_time() - start) * 1e3;
     }
     report("timeout armed and cancelled", rounds);
@@ -173,8 +171,7 @@ static void bench_sleepers(int tasks)
     double start = bide_time(), started;
     int err;
 
-    bide_task_group(group, err)
-    {
+    bide_task_group (group, err) {
         for (int i = 0; i < tasks; i++)
             bide_start(group, bide_co(sleeper, 1e6));
         bide_sleep(0.001);

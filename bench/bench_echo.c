@@ -1,7 +1,8 @@
 /*
- * TCP echo of 64-byte messages: bide on each backend beside a raw epoll callback loop, the floor. Server on processor 0, load on processor 1, rounds A B C A B C ..., so that drift hits all alike.
- * Prints requests a second and the server's processor time for a request: the best and the median round, and the median of the ratios to the raw loop, round by round.
- * Usage: bench_echo [connections, default 64] [rounds, default 9] [seconds a round, default 0.5]
+ * TCP echo of 64-byte messages: bide on each backend beside a raw epoll callback loop, the floor. Server on processor
+ * 0, load on processor 1, rounds A B C A B C ..., so that drift hits all alike. Prints requests a second and the
+ * server's processor time for a request: the best and the median round, and the median of the ratios to the raw loop,
+ * round by round. Usage: bench_echo [connections, default 64] [rounds, default 9] [seconds a round, default 0.5]
  */
 #include <arpa/inet.h>
 #include <bide.h>
@@ -121,7 +122,8 @@ static pid_t start_server(int kind, int *ret_port)
         pin(0);
         if (kind == 0)
             serve_raw(listener);
-        _exit(bide_run_with(bide_co(serve_bide, port_pipe[1]), &(bide_run_options){ .backend = kind == 1 ? "epoll" : "io_uring", .quiet = true }) < 0);
+        _exit(bide_run_with(bide_co(serve_bide, port_pipe[1]),
+                            &(bide_run_options){ .backend = kind == 1 ? "epoll" : "io_uring", .quiet = true }) < 0);
     }
     close(port_pipe[1]);
     if (kind != 0 && read(port_pipe[0], ret_port, sizeof *ret_port) != sizeof *ret_port)
@@ -135,7 +137,9 @@ static pid_t start_server(int kind, int *ret_port)
 /* Each connection sends, waits for the echo, sends again, until the time is over. How many echoes came. */
 static long load(int port, int connections, double seconds)
 {
-    struct sockaddr_in address = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK), .sin_port = htons((uint16_t)port) };
+    struct sockaddr_in address = { .sin_family = AF_INET,
+                                   .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+                                   .sin_port = htons((uint16_t)port) };
     struct epoll_event event = { .events = EPOLLIN }, events[256];
     char message[MESSAGE] = "ping", buffer[4096];
     const int on = 1;
@@ -160,7 +164,8 @@ static long load(int port, int connections, double seconds)
         int count = epoll_wait(poller, events, 256, 100);
 
         for (int i = 0; i < count; i++) {
-            if (recv(events[i].data.fd, buffer, sizeof buffer, 0) != MESSAGE || send(events[i].data.fd, message, sizeof message, 0) != MESSAGE)
+            if (recv(events[i].data.fd, buffer, sizeof buffer, 0) != MESSAGE ||
+                send(events[i].data.fd, message, sizeof message, 0) != MESSAGE)
                 exit(1);
             echoes++;
         }
@@ -195,7 +200,8 @@ static struct result one_round(int kind, int connections, double seconds)
     waitpid(loader, NULL, 0);
     kill(server, SIGKILL);
     wait4(server, NULL, 0, &usage);
-    double processor = (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) + (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) * 1e-6;
+    double processor = (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
+                       (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) * 1e-6;
     return (struct result){ (double)echoes / seconds, processor * 1e6 / (double)echoes };
 }
 
@@ -235,7 +241,8 @@ int main(int argc, char **argv)
     for (int kind = 0; kind < KINDS; kind++) {
         double middle = median(costs[kind], rounds);
 
-        printf("%-18s %12.0f %16.2f %16.2f %14.3f\n", kinds[kind], median(rates[kind], rounds), costs[kind][0], middle, median(ratios[kind], rounds));
+        printf("%-18s %12.0f %16.2f %16.2f %14.3f\n", kinds[kind], median(rates[kind], rounds), costs[kind][0], middle,
+               median(ratios[kind], rounds));
     }
     return 0;
 }

@@ -1,24 +1,24 @@
 /*
  * bide.h - asyncio for C
  *
- * One thread, an event loop, and tasks that wait without blocking. To bide is to wait, so bide(x) is C's `await x`. The headers below are the manual; read them in
- * this order. HTTP is in <bide/http.h> and a library of its own.
+ * One thread, an event loop, and tasks that wait without blocking. To bide is to wait, so bide(x) is C's `await x`.
+ * The headers below are the manual; read them in this order. HTTP is in <bide/http.h> and a library of its own.
  */
 #ifndef BIDE_H
 #define BIDE_H
 
-#include <bide/version.h>
-#include <bide/coro.h>   /* coroutine values: bide_async, bide_co */
-#include <bide/task.h>   /* run, tasks, join, cancel, gather, wait_for, sleep */
-#include <bide/scope.h>  /* blocks: timeout, task group, shield */
-#include <bide/error.h>  /* bide(), codes, messages */
-#include <bide/future.h> /* a result that will be there later */
-#include <bide/local.h>  /* task-locals */
-#include <bide/thread.h> /* calls that block */
-#include <bide/sync.h>   /* locks, events, conditions, semaphores, barriers */
-#include <bide/queue.h>  /* typed queues between tasks */
+#include <bide/coro.h>      /* coroutine values: bide_async, bide_co */
+#include <bide/error.h>     /* bide(), codes, messages */
+#include <bide/future.h>    /* a result that will be there later */
 #include <bide/generator.h> /* loops over what may wait, and generators */
-#include <bide/stream.h> /* TCP connections and servers */
-#include <bide/loop.h>   /* the callback-level API */
+#include <bide/local.h>     /* task-locals */
+#include <bide/loop.h>      /* the callback-level API */
+#include <bide/queue.h>     /* typed queues between tasks */
+#include <bide/scope.h>     /* blocks: timeout, task group, shield */
+#include <bide/stream.h>    /* TCP connections and servers */
+#include <bide/sync.h>      /* locks, events, conditions, semaphores, barriers */
+#include <bide/task.h>      /* run, tasks, join, cancel, gather, wait_for, sleep */
+#include <bide/thread.h>    /* calls that block */
+#include <bide/version.h>
 
 #endif

@@ -1,4 +1,7 @@
-/* bide/export.h - what every other header needs: the mark of what leaves the library (everything else is hidden), and token pasting. */
+/*
+ * bide/export.h - what every other header needs: the mark of what leaves the library (everything else is hidden), and
+ * token pasting.
+ */
 #ifndef BIDE_EXPORT_H
 #define BIDE_EXPORT_H
 

@@ -38,8 +38,9 @@
  *
  *     bide_for(char *line, read_line(stream, &line), err) puts(line);
  *
- * declaration: of the variable, as in a for loop. next: an expression that fills it in and returns 1 (or more) for a value, 0 at the end, a negative error; evaluated before
- * each turn, it may wait. err: an int variable: 0 when the end was reached or the block was left by break, else the error. There is nothing to clean up behind it.
+ * declaration: of the variable, as in a for loop. next: an expression that fills it in and returns 1 (or more) for a
+ * value, 0 at the end, a negative error; evaluated before each turn, it may wait. err: an int variable: 0 when the
+ * end was reached or the block was left by break, else the error. There is nothing to clean up behind it.
  */
 #define bide_for(declaration, next, err) for (declaration; bide__for_next((next), &(err));)
 
@@ -49,7 +50,10 @@ static inline bool bide__for_next(long long result, int *ret_error)
     return result > 0;
 }
 
-/* Somebody who wants to know when a task ends; part of the one who waits. Taken out of the task's list when it is told. */
+/*
+ * Somebody who wants to know when a task ends; part of the one who waits. Taken out of the task's list when it is
+ * told.
+ */
 struct bide__observer {
     struct bide__observer *next, *previous;
     struct bide_task *task;
@@ -66,49 +70,60 @@ struct bide__generator {
     bool ended;
 };
 
-/* bide_generator(T) - the type of a generator of values of type T (any type that can be assigned). Give it a name by typedef. Zeroed: ready for use, nothing to destroy; it can be used again when its block has ended. */
-#define bide_generator(T)              \
-    struct {                           \
-        struct bide__generator base;   \
-        T *type; /* never used */      \
+/*
+ * bide_generator(T) - the type of a generator of values of type T (any type that can be assigned). Give it a name by
+ * typedef. Zeroed: ready for use, nothing to destroy; it can be used again when its block has ended.
+ */
+#define bide_generator(T)                                                                                              \
+    struct {                                                                                                           \
+        struct bide__generator base;                                                                                   \
+        T *type; /* never used */                                                                                      \
     }
 
 /*
- * bide_generate(variable, generator, coroutine, err) { ... } - runs a generator's body as a task of this block, and the block once for each value it yields.
+ * bide_generate(variable, generator, coroutine, err) { ... } - runs a generator's body as a task of this block, and
+ * the block once for each value it yields.
  *
- * variable: declared here, of the generator's type. generator: its address, evaluated several times; the coroutine gets it as one of its arguments. The body runs only while the block waits for the next
- * value. break, return, goto, and an error of bide() in the block: the body is cancelled and waited for before they go on. err: 0 at the end; the body's error (with its trace); -ECANCELED if an enclosing scope
- * was cancelled; what the block itself has left in it. Follows async generators (PEP 525), but nothing is left to be closed later.
+ * variable: declared here, of the generator's type. generator: its address, evaluated several times; the coroutine
+ * gets it as one of its arguments. The body runs only while the block waits for the next value. break, return, goto,
+ * and an error of bide() in the block: the body is cancelled and waited for before they go on. err: 0 at the end; the
+ * body's error (with its trace); -ECANCELED if an enclosing scope was cancelled; what the block itself has left in
+ * it. Follows async generators (PEP 525), but nothing is left to be closed later.
  */
-#define bide_generate(variable, generator, coroutine, err) BIDE__GENERATE(variable, generator, coroutine, err, __COUNTER__)
-#define BIDE__GENERATE(variable, generator, coroutine, err, number) BIDE__GENERATE_(variable, generator, coroutine, err, number)
-#define BIDE__GENERATE_(variable, generator, coroutine, err, number)                                                                   \
-    for (bide_group bide__group_##number __attribute__((cleanup(bide__group_cleanup))) = { .scope = { .lexical = bide__enclosing,      \
-                                                                                                      .file = __FILE__,                \
-                                                                                                      .line = __LINE__ } },            \
-                    *bide__once_##number = bide__group_enter(&bide__group_##number, &(err));                                           \
-         bide__once_##number; bide__once_##number = NULL)                                                                              \
-        for (bide_scope *const bide__enclosing = &bide__group_##number.scope, *bide__inner_##number = bide__enclosing;                 \
-             bide__inner_##number;                                                                                                     \
-             bide__inner_##number = (bide__generator_leave(&(generator)->base), bide__group_##number.scope.ended = true, NULL))        \
-            for (bool bide__begin_##number = bide__generator_begin(&(generator)->base, &bide__group_##number, coroutine);              \
-                 bide__begin_##number; bide__begin_##number = false)                                                                   \
-                for (__typeof__(*(generator)->type) variable;                                                                          \
+#define bide_generate(variable, generator, coroutine, err)                                                             \
+    BIDE__GENERATE(variable, generator, coroutine, err, __COUNTER__)
+#define BIDE__GENERATE(variable, generator, coroutine, err, number)                                                    \
+    BIDE__GENERATE_(variable, generator, coroutine, err, number)
+#define BIDE__GENERATE_(variable, generator, coroutine, err, number)                                                   \
+    for (bide_group bide__group_##number __attribute__((cleanup(                                                       \
+             bide__group_cleanup))) = { .scope = { .lexical = bide__enclosing, .file = __FILE__, .line = __LINE__ } }, \
+   *bide__once_##number = bide__group_enter(&bide__group_##number, &(err));                                            \
+         bide__once_##number; bide__once_##number = NULL)                                                              \
+        for (bide_scope *const bide__enclosing = &bide__group_##number.scope, *bide__inner_##number = bide__enclosing; \
+             bide__inner_##number; bide__inner_##number = (bide__generator_leave(&(generator)->base),                  \
+                                                           bide__group_##number.scope.ended = true, NULL))             \
+            for (bool bide__begin_##number =                                                                           \
+                     bide__generator_begin(&(generator)->base, &bide__group_##number, coroutine);                      \
+                 bide__begin_##number; bide__begin_##number = false)                                                   \
+                for (__typeof__(*(generator)->type) variable;                                                          \
                      bide__generator_advance(&(generator)->base, &variable, &(err));)
 
 /*
- * bide_yield - in a generator's body: gives a value to the block, and waits until it asks for the next one. 0; -ECANCELED: the block was left or cancelled, and has not got this value (R1). One that was
- * given is never taken back: if the block is left then, bide_yield returns 0, and the next call that may wait says so (R2). -EINVAL: no block runs this generator; -EBUSY: another
- * task is at it. Inside of a bide_shield it may hold up a block that is left by return until the grace is over.
+ * bide_yield - in a generator's body: gives a value to the block, and waits until it asks for the next one. 0;
+ * -ECANCELED: the block was left or cancelled, and has not got this value (R1). One that was given is never taken
+ * back: if the block is left then, bide_yield returns 0, and the next call that may wait says so (R2). -EINVAL: no
+ * block runs this generator; -EBUSY: another task is at it. Inside of a bide_shield it may hold up a block that is
+ * left by return until the grace is over.
  */
-#define bide_yield(generator, item)                                                                     \
-    __extension__({                                                                                     \
-        const __typeof__(*(generator)->type) bide__item = (item);                                       \
-        bide__generator_yield(&(generator)->base, &bide__item, sizeof bide__item);                      \
+#define bide_yield(generator, item)                                                                                    \
+    __extension__({                                                                                                    \
+        const __typeof__(*(generator)->type) bide__item = (item);                                                      \
+        bide__generator_yield(&(generator)->base, &bide__item, sizeof bide__item);                                     \
     })
 
 /*
- * bide_next - inside of the block, takes the next value by hand into *ret_value: 1; 0: there is none any more; -ECANCELED: nothing was taken (R1); -EINVAL, -EBUSY as for bide_yield.
+ * bide_next - inside of the block, takes the next value by hand into *ret_value: 1; 0: there is none any more;
+ * -ECANCELED: nothing was taken (R1); -EINVAL, -EBUSY as for bide_yield.
  */
 #define bide_next(generator, ret_value) bide__generator_next(&(generator)->base, 1 ? (ret_value) : (generator)->type)
 

@@ -19,12 +19,17 @@ typedef struct bide_local {
 } bide_local;
 
 /*
- * bide_local_set - sets the variable for the running task, and for the tasks and to_thread calls it starts from now on (each gets a copy of all variables as they are when it is started; later changes go neither down
- * nor up). The pointer is stored, not what it points to: that must live as long as it may be looked at. 0, -ENOMEM, -EPERM outside of a task. Does not wait.
+ * bide_local_set - sets the variable for the running task, and for the tasks and to_thread calls it starts from now
+ * on (each gets a copy of all variables as they are when it is started; later changes go neither down nor up). The
+ * pointer is stored, not what it points to: that must live as long as it may be looked at. 0, -ENOMEM, -EPERM outside
+ * of a task. Does not wait.
  */
 BIDE_EXPORT int bide_local_set(bide_local *local, void *value);
 
-/* bide_local_get - the value for the running task, or thread started by to_thread; local->value where nobody has set it. The time grows with the number of variables that are set. */
+/*
+ * bide_local_get - the value for the running task, or thread started by to_thread; local->value where nobody has set
+ * it. The time grows with the number of variables that are set.
+ */
 BIDE_EXPORT void *bide_local_get(const bide_local *local);
 
 #endif

@@ -1,8 +1,9 @@
 /*
  * bide/stream.h - byte streams: TCP connections, listeners and servers
  *
- * A stream is a connection that tasks read and write as if it blocked. One task may read while another writes; two readers, or two writers, at once are an error (-EBUSY) for
- * the second. A wait that is cancelled loses nothing: what had arrived is read by the next call. All calls belong to the thread of the loop.
+ * A stream is a connection that tasks read and write as if it blocked. One task may read while another writes; two
+ * readers, or two writers, at once are an error (-EBUSY) for the second. A wait that is cancelled loses nothing: what
+ * had arrived is read by the next call. All calls belong to the thread of the loop.
  */
 #ifndef BIDE_STREAM_H
 #define BIDE_STREAM_H
@@ -21,69 +22,99 @@ typedef struct bide_stream bide_stream;
 /*
  * bide_open_connection - connects to host:port by TCP.
  *
- * host: a name or a numeric IPv4 or IPv6 address; port: 1..65535. Every address of the name is tried in the order of the resolver. ret_stream: the caller closes it. Waits; bound it with
- * bide_timeout. Errors: BIDE_ERESOLVE; the error of the last address tried (-ECONNREFUSED, -EHOSTUNREACH, -ETIMEDOUT by the kernel, ...) with a message that names
- * each address and its reason; -EMFILE, -ENOMEM; -ECANCELED: no connection is left behind. Follows asyncio.open_connection. TCP_NODELAY is set.
+ * host: a name or a numeric IPv4 or IPv6 address; port: 1..65535. Every address of the name is tried in the order of
+ * the resolver. ret_stream: the caller closes it. Waits; bound it with bide_timeout. Errors: BIDE_ERESOLVE; the error
+ * of the last address tried (-ECONNREFUSED, -EHOSTUNREACH, -ETIMEDOUT by the kernel, ...) with a message that names
+ * each address and its reason; -EMFILE, -ENOMEM; -ECANCELED: no connection is left behind. Follows
+ * asyncio.open_connection. TCP_NODELAY is set.
  */
 BIDE_EXPORT int bide_open_connection(const char *host, int port, bide_stream **ret_stream);
 
 /*
- * bide_read - reads what is there, at most `size` bytes; waits for at least one. Returns how many, 0 at the end of the stream, or an error: -ECONNRESET, -EBUSY (somebody else reads),
- * -ECANCELED (nothing was taken). size 0: 0 at once. Follows StreamReader.read(n).
+ * bide_read - reads what is there, at most `size` bytes; waits for at least one. Returns how many, 0 at the end of
+ * the stream, or an error: -ECONNRESET, -EBUSY (somebody else reads), -ECANCELED (nothing was taken). size 0: 0 at
+ * once. Follows StreamReader.read(n).
  */
 BIDE_EXPORT ssize_t bide_read(bide_stream *stream, void *buffer, size_t size);
 
 /*
- * bide_read_exactly - reads `size` bytes, all or nothing: 0; BIDE_EOF when the stream ends before (what had come stays readable, the message says how much); -ECANCELED and
- * other errors: what had come stays readable. Follows StreamReader.readexactly.
+ * bide_read_exactly - reads `size` bytes, all or nothing: 0; BIDE_EOF when the stream ends before (what had come
+ * stays readable, the message says how much); -ECANCELED and other errors: what had come stays readable. Follows
+ * StreamReader.readexactly.
  */
 BIDE_EXPORT int bide_read_exactly(bide_stream *stream, void *buffer, size_t size);
 
 /*
- * bide_read_line - reads a line into buffer, ends it with '\0' instead of "\n" or "\r\n". Returns its length; BIDE_EOF when the stream ends and nothing is left (a last line without a line end counts as a line);
- * BIDE_ELIMIT when no line end comes within size - 1 bytes (nothing is taken); other errors as bide_read. Follows StreamReader.readline.
+ * bide_read_line - reads a line into buffer, ends it with '\0' instead of "\n" or "\r\n". Returns its length;
+ * BIDE_EOF when the stream ends and nothing is left (a last line without a line end counts as a line); BIDE_ELIMIT
+ * when no line end comes within size - 1 bytes (nothing is taken); other errors as bide_read. Follows
+ * StreamReader.readline.
  */
 BIDE_EXPORT ssize_t bide_read_line(bide_stream *stream, char *buffer, size_t size);
 
 /*
- * bide_peek - looks at buffered input without taking it: waits until at least `minimum` bytes (>= 1) are there, or the stream has ended. *ret_data points into the stream's buffer and is valid
- * until the next call that reads. Returns how many bytes are there, possibly more than minimum, less only at the end of the stream (0: nothing is left). BIDE_ELIMIT when minimum is
- * beyond bide_set_read_limit; other errors as bide_read. For parsers: peek, parse, consume. While nothing is buffered a waiting stream holds no buffer.
+ * bide_peek - looks at buffered input without taking it: waits until at least `minimum` bytes (>= 1) are there, or
+ * the stream has ended. *ret_data points into the stream's buffer and is valid until the next call that reads.
+ * Returns how many bytes are there, possibly more than minimum, less only at the end of the stream (0: nothing is
+ * left). BIDE_ELIMIT when minimum is beyond bide_set_read_limit; other errors as bide_read. For parsers: peek, parse,
+ * consume. While nothing is buffered a waiting stream holds no buffer.
  */
 BIDE_EXPORT ssize_t bide_peek(bide_stream *stream, size_t minimum, const void **ret_data);
 
-/* bide_consume - takes the first `size` bytes of what was peeked at. Never waits. size must not be beyond what is buffered (asserted). */
+/*
+ * bide_consume - takes the first `size` bytes of what was peeked at. Never waits. size must not be beyond what is
+ * buffered (asserted).
+ */
 BIDE_EXPORT void bide_consume(bide_stream *stream, size_t size);
 
-/* bide_set_read_limit - how many bytes the stream will buffer at most for bide_peek, read_exactly and read_line; 64 KiB at first. read_exactly ignores it. */
+/*
+ * bide_set_read_limit - how many bytes the stream will buffer at most for bide_peek, read_exactly and read_line; 64
+ * KiB at first. read_exactly ignores it.
+ */
 BIDE_EXPORT void bide_set_read_limit(bide_stream *stream, size_t bytes);
 
 /*
- * bide_write - writes all of it; waits while the peer takes no more (backpressure). Returns size. Cancelled, or failing, after some of it was handed to the kernel: how many bytes that
- * were (less than size; the cancellation or error comes with the next call), before that: -ECANCELED or the error (-EPIPE, -ECONNRESET, -EBUSY: somebody else writes).
- * SIGPIPE is never raised. Stands for StreamWriter.write and drain in one.
+ * bide_write - writes all of it; waits while the peer takes no more (backpressure). Returns size. Cancelled, or
+ * failing, after some of it was handed to the kernel: how many bytes that were (less than size; the cancellation or
+ * error comes with the next call), before that: -ECANCELED or the error (-EPIPE, -ECONNRESET, -EBUSY: somebody else
+ * writes). SIGPIPE is never raised. Stands for StreamWriter.write and drain in one.
  */
 BIDE_EXPORT ssize_t bide_write(bide_stream *stream, const void *data, size_t size);
 
-/* bide_write_vector - bide_write for several pieces in one go, in order; at most 64. Returns the sum. The array is not changed. Follows writelines. */
+/*
+ * bide_write_vector - bide_write for several pieces in one go, in order; at most 64. Returns the sum. The array is
+ * not changed. Follows writelines.
+ */
 BIDE_EXPORT ssize_t bide_write_vector(bide_stream *stream, const struct iovec *pieces, size_t count);
 
-/* bide_write_eof - half-closes: the peer reads the end, this side goes on reading. 0 or -errno. Does not wait. Follows write_eof. */
+/*
+ * bide_write_eof - half-closes: the peer reads the end, this side goes on reading. 0 or -errno. Does not wait.
+ * Follows write_eof.
+ */
 BIDE_EXPORT int bide_write_eof(bide_stream *stream);
 
 /*
- * bide_close - closes the stream and frees it; NULL is ignored. Never waits and always closes (R6). What was written is still delivered by the kernel. No task may be waiting on the stream
- * (asserted). Follows StreamWriter.close.
+ * bide_close - closes the stream and frees it; NULL is ignored. Never waits and always closes (R6). What was written
+ * is still delivered by the kernel. No task may be waiting on the stream (asserted). Follows StreamWriter.close.
  */
 BIDE_EXPORT void bide_close(bide_stream *stream);
 
-/* bide_abort - bide_close, but the connection is reset: the peer sees an error instead of an end, and nothing lingers. */
+/*
+ * bide_abort - bide_close, but the connection is reset: the peer sees an error instead of an end, and nothing
+ * lingers.
+ */
 BIDE_EXPORT void bide_abort(bide_stream *stream);
 
-/* bide_peer_name - "127.0.0.1:8080" or "[::1]:8080": the other end's address; "?" if it is not known. Valid as long as the stream. */
+/*
+ * bide_peer_name - "127.0.0.1:8080" or "[::1]:8080": the other end's address; "?" if it is not known. Valid as long
+ * as the stream.
+ */
 BIDE_EXPORT const char *bide_peer_name(bide_stream *stream);
 
-/* bide_stream_is_alive - false when an idle connection is known to be dead: the peer has closed or reset it, or sent data that nobody asked for. Costs one system call. For pools. */
+/*
+ * bide_stream_is_alive - false when an idle connection is known to be dead: the peer has closed or reset it, or sent
+ * data that nobody asked for. Costs one system call. For pools.
+ */
 BIDE_EXPORT bool bide_stream_is_alive(bide_stream *stream);
 
 /* bide_auto(stream) *s = NULL; - a variable whose stream is closed when it goes out of scope. */
@@ -97,8 +128,9 @@ static inline void bide__auto_stream(bide_stream **stream)
 typedef struct bide_listener bide_listener;
 
 /*
- * bide_listen - listens on host:port by TCP. host: numeric address or name; NULL: all addresses, IPv6 and IPv4. port 0: a free one, see bide_listener_port. The caller closes it. SO_REUSEADDR is set, the backlog is
- * 4096 (the kernel caps it). Errors: -EADDRINUSE, -EACCES, BIDE_ERESOLVE, ... with a message. May wait (for the resolver).
+ * bide_listen - listens on host:port by TCP. host: numeric address or name; NULL: all addresses, IPv6 and IPv4. port
+ * 0: a free one, see bide_listener_port. The caller closes it. SO_REUSEADDR is set, the backlog is 4096 (the kernel
+ * caps it). Errors: -EADDRINUSE, -EACCES, BIDE_ERESOLVE, ... with a message. May wait (for the resolver).
  */
 BIDE_EXPORT int bide_listen(const char *host, int port, bide_listener **ret_listener);
 
@@ -106,12 +138,16 @@ BIDE_EXPORT int bide_listen(const char *host, int port, bide_listener **ret_list
 BIDE_EXPORT int bide_listener_port(const bide_listener *listener);
 
 /*
- * bide_accept - waits for the next connection. 0; -EMFILE, -ENFILE, -ENOMEM, -ENOBUFS (the connection stays queued: wait a little, then try again; when it is the stream that there is no memory for, the connection is closed); -ECANCELED. A connection that was given up before we took it is
- * skipped.
+ * bide_accept - waits for the next connection. 0; -EMFILE, -ENFILE, -ENOMEM, -ENOBUFS (the connection stays queued:
+ * wait a little, then try again; when it is the stream that there is no memory for, the connection is closed);
+ * -ECANCELED. A connection that was given up before we took it is skipped.
  */
 BIDE_EXPORT int bide_accept(bide_listener *listener, bide_stream **ret_stream);
 
-/* bide_listener_close - stops listening; NULL is ignored. Never waits. No task may be waiting in bide_accept (asserted). */
+/*
+ * bide_listener_close - stops listening; NULL is ignored. Never waits. No task may be waiting in bide_accept
+ * (asserted).
+ */
 BIDE_EXPORT void bide_listener_close(bide_listener *listener);
 static inline void bide__auto_listener(bide_listener **listener)
 {
@@ -119,24 +155,29 @@ static inline void bide__auto_listener(bide_listener **listener)
 }
 
 /*
- * bide_serve - accepts connections on host:port and runs handler(stream) for each in a task of its own, until cancelled (Ctrl-C, when called outside of a loop: then it is a bide_run of its own).
+ * bide_serve - accepts connections on host:port and runs handler(stream) for each in a task of its own, until
+ * cancelled (Ctrl-C, when called outside of a loop: then it is a bide_run of its own).
  *
- * The stream is closed when the handler returns; the handler must not close it. A handler that fails is reported on stderr and concerns nobody else. Cancelled: it stops accepting, cancels the handlers and waits for
- * them; -ECANCELED (or -EINTR). Errors as bide_listen. When descriptors run out it says so and tries again after a second. Follows asyncio.start_server + serve_forever.
+ * The stream is closed when the handler returns; the handler must not close it. A handler that fails is reported on
+ * stderr and concerns nobody else. Cancelled: it stops accepting, cancels the handlers and waits for them; -ECANCELED
+ * (or -EINTR). Errors as bide_listen. When descriptors run out it says so and tries again after a second. Follows
+ * asyncio.start_server + serve_forever.
  */
 BIDE_EXPORT int bide_serve(int (*handler)(bide_stream *stream), const char *host, int port);
 
 /* How bide_serve_listener serves. Zeroed means the defaults. */
 typedef struct bide_serve_options {
     size_t connections_max; /* handled at once; more wait in the kernel's queue; 0: no limit */
-    double grace;           /* seconds that running handlers get to end by themselves when the server is cancelled; 0: none */
-    bool quiet;             /* do not report failing handlers */
+    double grace; /* seconds that running handlers get to end by themselves when the server is cancelled; 0: none */
+    bool quiet;   /* do not report failing handlers */
 } bide_serve_options;
 
 /*
- * bide_serve_listener - bide_serve on a listener, with an argument for the handler; inside a task. options: NULL or the defaults. When cancelled with a grace, it closes the listener first, gives the handlers that time, then
- * cancels them. The listener is closed at the end.
+ * bide_serve_listener - bide_serve on a listener, with an argument for the handler; inside a task. options: NULL or
+ * the defaults. When cancelled with a grace, it closes the listener first, gives the handlers that time, then cancels
+ * them. The listener is closed at the end.
  */
-BIDE_EXPORT int bide_serve_listener(bide_listener *listener, int (*handler)(bide_stream *stream, void *argument), void *argument, const bide_serve_options *options);
+BIDE_EXPORT int bide_serve_listener(bide_listener *listener, int (*handler)(bide_stream *stream, void *argument),
+                                    void *argument, const bide_serve_options *options);
 
 #endif

@@ -1,6 +1,7 @@
 /*
- * Input buffers. An idle connection holds none: the memory comes from a cache of the loop when bytes are about to arrive and goes back when the last one was taken, so ten
- * thousand connections of which ten are busy cost ten buffers. Growth doubles; taking from the front is O(1), the rest moves down only when room is needed.
+ * Input buffers. An idle connection holds none: the memory comes from a cache of the loop when bytes are about to
+ * arrive and goes back when the last one was taken, so ten thousand connections of which ten are busy cost ten
+ * buffers. Growth doubles; taking from the front is O(1), the rest moves down only when room is needed.
  */
 #include "base/buffer.h"
 

@@ -1,4 +1,7 @@
-/* base/buffer.h - a growing buffer of bytes that come in at the end and go out at the front, and a cache of such memory. */
+/*
+ * base/buffer.h - a growing buffer of bytes that come in at the end and go out at the front, and a cache of such
+ * memory.
+ */
 #ifndef BIDE_BASE_BUFFER_H
 #define BIDE_BASE_BUFFER_H
 

@@ -18,7 +18,10 @@ static inline int64_t bide__clock_now(void)
     return (int64_t)now.tv_sec * BIDE__SECOND + now.tv_nsec;
 }
 
-/* Seconds as nanoseconds, to the nearest (a time that went through a double and back is the same again); anything beyond the range, INFINITY and NaN: BIDE__FOREVER. */
+/*
+ * Seconds as nanoseconds, to the nearest (a time that went through a double and back is the same again); anything
+ * beyond the range, INFINITY and NaN: BIDE__FOREVER.
+ */
 static inline int64_t bide__nanoseconds(double seconds)
 {
     double nanoseconds = seconds * 1e9;

@@ -1,6 +1,6 @@
 /*
- * A slab: chunks of 16 KiB cut into blocks of one size, with a list of free ones through the blocks themselves. take and give are a few instructions; memory goes
- * back to the system only with the whole slab.
+ * A slab: chunks of 16 KiB cut into blocks of one size, with a list of free ones through the blocks themselves. take
+ * and give are a few instructions; memory goes back to the system only with the whole slab.
  */
 #include "base/slab.h"
 

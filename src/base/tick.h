@@ -6,7 +6,10 @@
 
 #include "base/clock.h"
 
-/* The processor's time stamp, or nanoseconds where there is none. Not comparable between processors of some machines: only short differences mean something. */
+/*
+ * The processor's time stamp, or nanoseconds where there is none. Not comparable between processors of some machines:
+ * only short differences mean something.
+ */
 static inline uint64_t bide__tick(void)
 {
 #if defined(__x86_64__)

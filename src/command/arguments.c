@@ -1,7 +1,8 @@
 /*
  * The command line: numbers that are checked to their last character, and one clear line for each mistake.
  *
- * Nothing here waits or allocates. What must never happen: "10x" taken for 10, or a number out of range that wraps round.
+ * Nothing here waits or allocates. What must never happen: "10x" taken for 10, or a number out of range that wraps
+ * round.
  */
 #include "command/arguments.h"
 

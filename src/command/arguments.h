@@ -9,8 +9,8 @@
 int usage_error(const char *command, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /*
- * option_error - what getopt_long() did not understand, when it returned '?' or ':' for `option_text`, the argument it was
- * looking at, and `letter` (optopt). Returns EXIT_USAGE.
+ * option_error - what getopt_long() did not understand, when it returned '?' or ':' for `option_text`, the argument
+ * it was looking at, and `letter` (optopt). Returns EXIT_USAGE.
  */
 int option_error(const char *command, int result, const char *option_text, int letter);
 

@@ -13,8 +13,8 @@ int command_info(int argc, char **argv);
 enum { EXIT_USAGE = 2, EXIT_INTERRUPTED = 130, EXIT_TERMINATED = 143 };
 
 /*
- * raise_descriptor_limit - raises the soft limit of open descriptors to the hard one and returns what it is now (SIZE_MAX: no
- * limit). A program that waits for ten thousand sockets at once meets this limit first.
+ * raise_descriptor_limit - raises the soft limit of open descriptors to the hard one and returns what it is now
+ * (SIZE_MAX: no limit). A program that waits for ten thousand sockets at once meets this limit first.
  */
 size_t raise_descriptor_limit(void);
 

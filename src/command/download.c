@@ -1,8 +1,9 @@
 /*
  * Downloading one URL: attempts with a deadline each, and growing pauses between them.
  *
- * An attempt holds its connection, a buffer once the head of the answer is there, and a file if the body is stored; all of that
- * is given back on every way out. What must never happen: a loop that tries for ever, or a server asked again sooner than it said.
+ * An attempt holds its connection, a buffer once the head of the answer is there, and a file if the body is stored;
+ * all of that is given back on every way out. What must never happen: a loop that tries for ever, or a server asked
+ * again sooner than it said.
  */
 #include <errno.h>
 #include <stdio.h>

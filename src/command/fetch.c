@@ -5,9 +5,9 @@
  *       show_progress          redraws a line
  *       task group "workers"   N tasks: next URL, download, one line of output
  *
- * A list of a million URLs needs N tasks, not a million. Ctrl-C cancels main, so every worker leaves its wait and gives back
- * what it holds; the summary is printed after the loop has ended. A URL that fails concerns nobody else; only a list that
- * cannot be read or an output that cannot be written ends everything.
+ * A list of a million URLs needs N tasks, not a million. Ctrl-C cancels main, so every worker leaves its wait and
+ * gives back what it holds; the summary is printed after the loop has ended. A URL that fails concerns nobody else;
+ * only a list that cannot be read or an output that cannot be written ends everything.
  */
 #include "command/fetch.h"
 
@@ -58,7 +58,9 @@ static const char help_text[] = "usage: bide fetch [OPTION...] URL...\n"
                                 "Exit status: 0 if every URL was answered with a status below 400, 1 if not, 2 for\n"
                                 "wrong usage, 130 after Ctrl-C. The first Ctrl-C cleans up, the second ends at once.\n";
 
-/* ---- The run ------------------------------------------------------------------------------------------------------ */
+/*
+ * ---- The run ------------------------------------------------------------------------------------------------------
+ */
 
 /* The line (or nothing) that standard output gets for a URL. */
 static int format_result(const struct fetch *fetch, const char *url, const struct outcome *outcome, struct text *line)
@@ -193,7 +195,9 @@ static int run(struct fetch *fetch)
 }
 bide_async(run, struct fetch *);
 
-/* ---- The command line --------------------------------------------------------------------------------------------- */
+/*
+ * ---- The command line ---------------------------------------------------------------------------------------------
+ */
 
 enum { OPTION_HEAD = 256, OPTION_SIZE };
 
@@ -303,7 +307,10 @@ static void free_options(struct fetch_options *options)
     free(options->headers);
 }
 
-/* Each URL needs a socket, and a file if it is stored. What does not fit is said and left out: the work is done all the same. */
+/*
+ * Each URL needs a socket, and a file if it is stored. What does not fit is said and left out: the work is done all
+ * the same.
+ */
 static void fit_descriptors(struct fetch_options *options)
 {
     size_t limit = raise_descriptor_limit();

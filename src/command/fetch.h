@@ -53,8 +53,8 @@ struct outcome {
 };
 
 /*
- * download - fetches a URL: all its attempts, the waits between them, and storing the body if that is wanted. 0 and *ret_outcome,
- * whether it failed or not; only -ECANCELED otherwise. Reports nothing but the bytes that come in.
+ * download - fetches a URL: all its attempts, the waits between them, and storing the body if that is wanted. 0 and
+ * *ret_outcome, whether it failed or not; only -ECANCELED otherwise. Reports nothing but the bytes that come in.
  */
 int download(struct fetch *fetch, const char *url, struct outcome *ret_outcome);
 

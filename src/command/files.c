@@ -1,9 +1,10 @@
 /*
- * Answering with a file: one call in a thread opens it and reads its first piece, further pieces are read as they are sent.
+ * Answering with a file: one call in a thread opens it and reads its first piece, further pieces are read as they are
+ * sent.
  *
- * A small file costs one thread call and one write. A request holds one descriptor and one buffer of PIECE_BYTES; both are
- * given back on every way out. What must never happen: a blocking call in the loop's thread, or an answer that claims to be
- * complete when the file shrank.
+ * A small file costs one thread call and one write. A request holds one descriptor and one buffer of PIECE_BYTES;
+ * both are given back on every way out. What must never happen: a blocking call in the loop's thread, or an answer
+ * that claims to be complete when the file shrank.
  */
 #include <bide.h>
 #include <errno.h>

@@ -1,8 +1,8 @@
 /*
  * The list of a directory's files, as HTML, in the order of their names.
  *
- * Runs in a thread. Costs O(n log n) for n files, of which at most LISTED_MAX are shown. What must never happen: a file name
- * that becomes markup, or a link that leads elsewhere.
+ * Runs in a thread. Costs O(n log n) for n files, of which at most LISTED_MAX are shown. What must never happen: a
+ * file name that becomes markup, or a link that leads elsewhere.
  */
 #include <ctype.h>
 #include <dirent.h>

@@ -1,9 +1,9 @@
 /*
  * Standard output: two texts, one that grows and one that a thread writes.
  *
- * Whoever adds a line while nobody writes becomes the writer and goes on until nothing is left, so lines are written at once
- * when there are few and in large pieces when there are many. Beyond a limit the others wait. What must never happen: a
- * line torn or lost, also when the writer is cancelled: what is left stays for output_finish().
+ * Whoever adds a line while nobody writes becomes the writer and goes on until nothing is left, so lines are written
+ * at once when there are few and in large pieces when there are many. Beyond a limit the others wait. What must never
+ * happen: a line torn or lost, also when the writer is cancelled: what is left stays for output_finish().
  */
 #include "command/output.h"
 

@@ -19,10 +19,15 @@ int text_add(struct text *text, const char *data, size_t size);
 /* text_add_format - appends formatted text; at most 511 bytes of it. 0, or -ENOMEM. */
 int text_add_format(struct text *text, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* text_add_json - appends a string as JSON, quoted and escaped; bytes that are not UTF-8 become U+FFFD. 0, or -ENOMEM. */
+/*
+ * text_add_json - appends a string as JSON, quoted and escaped; bytes that are not UTF-8 become U+FFFD. 0, or
+ * -ENOMEM.
+ */
 int text_add_json(struct text *text, const char *string);
 
-/* text_add_clean - appends a string for people: control characters, which could move a terminal's cursor, become '?'. */
+/*
+ * text_add_clean - appends a string for people: control characters, which could move a terminal's cursor, become '?'.
+ */
 int text_add_clean(struct text *text, const char *string);
 
 /* text_free - frees it; the text is empty then. */
@@ -39,12 +44,15 @@ struct output {
 };
 
 /*
- * output_add - adds text, and writes it unless another task is writing just now. Waits when too much is waiting. Errors: -EPIPE,
- * -ENOSPC, ... with a message, -ENOMEM, -ECANCELED: the text is kept for output_finish().
+ * output_add - adds text, and writes it unless another task is writing just now. Waits when too much is waiting.
+ * Errors: -EPIPE, -ENOSPC, ... with a message, -ENOMEM, -ECANCELED: the text is kept for output_finish().
  */
 int output_add(struct output *output, const char *data, size_t size);
 
-/* output_finish - writes what is left, blocking, and frees everything. Outside of the loop. 0, or -errno with a message. */
+/*
+ * output_finish - writes what is left, blocking, and frees everything. Outside of the loop. 0, or -errno with a
+ * message.
+ */
 int output_finish(struct output *output);
 
 #endif

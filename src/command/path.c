@@ -1,8 +1,8 @@
 /*
  * Paths of requests, and how they are opened without ever leaving the directory.
  *
- * ".." is refused in the decoded text. Symbolic links are resolved by the kernel with RESOLVE_BENEATH; where that is not to
- * be had, by asking afterwards where the opened file really lies. What must never happen: a byte from outside.
+ * ".." is refused in the decoded text. Symbolic links are resolved by the kernel with RESOLVE_BENEATH; where that is
+ * not to be had, by asking afterwards where the opened file really lies. What must never happen: a byte from outside.
  */
 #include <errno.h>
 #include <fcntl.h>

@@ -1,9 +1,9 @@
 /*
  * The report of `bide fetch`: counters, and the three things that are made of them.
  *
- * A progress line is drawn by whoever calls report_progress() and taken away before anything else is printed, so lines never
- * mix. Everything costs O(1) and no memory that grows. What must never happen: bytes of a URL or a server's text that reach a
- * terminal as they are.
+ * A progress line is drawn by whoever calls report_progress() and taken away before anything else is printed, so
+ * lines never mix. Everything costs O(1) and no memory that grows. What must never happen: bytes of a URL or a
+ * server's text that reach a terminal as they are.
  */
 #include "command/report.h"
 

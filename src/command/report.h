@@ -1,4 +1,7 @@
-/* command/report.h - what the user of `bide fetch` sees on stderr: failures at once, progress, and a summary at the end. */
+/*
+ * command/report.h - what the user of `bide fetch` sees on stderr: failures at once, progress, and a summary at the
+ * end.
+ */
 #ifndef BIDE_COMMAND_REPORT_H
 #define BIDE_COMMAND_REPORT_H
 
@@ -23,8 +26,10 @@ enum error_kind {
 
 enum { STATUS_MAX = 999, LATENCY_PARTS = 64, LATENCY_BUCKETS = 46 * LATENCY_PARTS };
 
-/* Durations counted in buckets, LATENCY_PARTS for each power of two nanoseconds: the memory is the same for ten and for ten
- * million. */
+/*
+ * Durations counted in buckets, LATENCY_PARTS for each power of two nanoseconds: the memory is the same for ten and
+ * for ten million.
+ */
 struct latencies {
     size_t count;
     uint64_t longest; /* nanoseconds */
@@ -67,7 +72,10 @@ void report_hide(struct report *report);
 /* report_progress - draws the progress line (terminal) or prints one (otherwise). Call it now and then. */
 void report_progress(struct report *report);
 
-/* report_summary - the end: counts by status and by kind of error, bytes, rate, latencies. After report->ended was set. */
+/*
+ * report_summary - the end: counts by status and by kind of error, bytes, rate, latencies. After report->ended was
+ * set.
+ */
 void report_summary(struct report *report);
 
 /* error_kind - the kind of an error code. */

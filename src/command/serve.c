@@ -1,8 +1,9 @@
 /*
  * `bide serve`: a web server for a directory, or one that is slow on purpose.
  *
- * Each connection is a task of the server; the handler below is plain sequential code. Ctrl-C and SIGTERM end it: nothing new
- * is accepted, running requests get GRACE_SECONDS. What must never happen: a request that waits and holds up another one.
+ * Each connection is a task of the server; the handler below is plain sequential code. Ctrl-C and SIGTERM end it:
+ * nothing new is accepted, running requests get GRACE_SECONDS. What must never happen: a request that waits and holds
+ * up another one.
  */
 #include <bide.h>
 #include <bide/http.h>
@@ -132,7 +133,9 @@ static int run(struct serve *serve)
 }
 bide_async(run, struct serve *);
 
-/* ---- The command line --------------------------------------------------------------------------------------------- */
+/*
+ * ---- The command line ---------------------------------------------------------------------------------------------
+ */
 
 enum { OPTION_HOST = 256 };
 

@@ -16,8 +16,8 @@ struct answer {
 
 /*
  * serve_file - answers GET and HEAD with a file, the index.html of a directory, or a list of its files. directory: a
- * descriptor; nothing outside of it is ever opened, by ".." or by symbolic links. 0 and *ret_answer, or the error of the
- * connection. A file is read by threads in pieces, so a slow disk stops nobody.
+ * descriptor; nothing outside of it is ever opened, by ".." or by symbolic links. 0 and *ret_answer, or the error of
+ * the connection. A file is read by threads in pieces, so a slow disk stops nobody.
  */
 int serve_file(bide_http_exchange *exchange, int directory, struct answer *ret_answer);
 
@@ -25,8 +25,8 @@ int serve_file(bide_http_exchange *exchange, int directory, struct answer *ret_a
 int serve_status(bide_http_exchange *exchange, int status, struct answer *ret_answer);
 
 /*
- * path_decode - the path of a request as a path of the file system, relative to the directory ("." for "/"). size: of `path`.
- * 0; 400: malformed or with a NUL in it, 403: it has a "..", 404: too long.
+ * path_decode - the path of a request as a path of the file system, relative to the directory ("." for "/"). size: of
+ * `path`. 0; 400: malformed or with a NUL in it, 403: it has a "..", 404: too long.
  */
 int path_decode(const char *encoded, char *path, size_t size);
 

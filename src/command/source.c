@@ -1,9 +1,9 @@
 /*
  * A source of URLs: a cursor that all workers share, over the arguments or over a window of a file.
  *
- * A worker that finds the window empty reads on (in a thread, so neither a slow disk nor a terminal stops the others), those
- * that come meanwhile wait for it. So a list of a million lines costs one window of memory. What must never happen: a line
- * given out twice, or torn.
+ * A worker that finds the window empty reads on (in a thread, so neither a slow disk nor a terminal stops the
+ * others), those that come meanwhile wait for it. So a list of a million lines costs one window of memory. What must
+ * never happen: a line given out twice, or torn.
  */
 #include "command/source.h"
 

@@ -1,9 +1,10 @@
 /*
  * Storing bodies: written under a temporary name in the same directory, linked to the final name when complete.
  *
- * All system calls on files are made by threads; a small body costs one such call. The table of names only remembers which
- * number to try next, as hashes: the file system decides what is free, so a collision of hashes costs a number and nothing
- * else. What must never happen: a half file under a final name, a file outside of the directory, a replaced file.
+ * All system calls on files are made by threads; a small body costs one such call. The table of names only remembers
+ * which number to try next, as hashes: the file system decides what is free, so a collision of hashes costs a number
+ * and nothing else. What must never happen: a half file under a final name, a file outside of the directory, a
+ * replaced file.
  */
 #include "command/store.h"
 
@@ -164,7 +165,10 @@ static int write_piece(struct stored_file *file, const char *data, size_t size)
 }
 bide_async(write_piece, struct stored_file *, const char *, size_t);
 
-/* Gives the temporary file its name unless there is such a file. A link never replaces; without links (FAT) we look first. */
+/*
+ * Gives the temporary file its name unless there is such a file. A link never replaces; without links (FAT) we look
+ * first.
+ */
 static int give_name(const struct stored_file *file)
 {
     int directory = file->store->directory;

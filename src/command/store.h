@@ -29,7 +29,10 @@ struct stored_file {
     char name[STORE_NAME_BYTES + 24];
 };
 
-/* store_open - uses a directory; makes it if it is not there (its parent must be). 0, or -errno with a message. Blocks. */
+/*
+ * store_open - uses a directory; makes it if it is not there (its parent must be). 0, or -errno with a message.
+ * Blocks.
+ */
 int store_open(struct store *store, const char *path);
 
 /* store_close - closes and frees. No file may be open in it. */
@@ -37,19 +40,23 @@ void store_close(struct store *store);
 
 /*
  * store_name - the file name that a URL asks for: the last segment of its path, percent-decoded; "index.html" for a
- * directory. Never empty, never with a '/', a control character, or "." and "..": those bytes become '_'. At most 200 bytes.
+ * directory. Never empty, never with a '/', a control character, or "." and "..": those bytes become '_'. At most 200
+ * bytes.
  */
 void store_name(const char *url, char name[STORE_NAME_BYTES]);
 
-/* store_begin - reserves a name for a URL; the second file of the same name becomes "name-2.ext". Opens nothing, does not wait. */
+/*
+ * store_begin - reserves a name for a URL; the second file of the same name becomes "name-2.ext". Opens nothing, does
+ * not wait.
+ */
 void store_begin(struct store *store, const char *url, struct stored_file *ret_file);
 
 /* store_write - writes a piece, in a thread. 0, or -errno with a message; -ECANCELED. */
 int store_write(struct stored_file *file, const void *data, size_t size);
 
 /*
- * store_finish - writes the last piece and gives the file its name; a file that is there already is never replaced: the next free
- * number is taken. 0, or as store_write; then store_discard() is still needed.
+ * store_finish - writes the last piece and gives the file its name; a file that is there already is never replaced:
+ * the next free number is taken. 0, or as store_write; then store_discard() is still needed.
  */
 int store_finish(struct stored_file *file, const void *data, size_t size);
 

@@ -1,7 +1,8 @@
 /*
  * Text that grows, and the two ways to put foreign bytes into it: escaped for JSON, and cleaned for a terminal.
  *
- * Appending costs O(1) amortised. What must never happen: a URL from a list that ends a JSON string, or moves the cursor.
+ * Appending costs O(1) amortised. What must never happen: a URL from a list that ends a JSON string, or moves the
+ * cursor.
  */
 #include <errno.h>
 #include <stdarg.h>

@@ -1,6 +1,8 @@
 /*
- * Addresses and names. getaddrinfo blocks, so it runs in threads of its own (never those of files or of bide_to_thread: a dead name server must not stop them), at most RESOLVERS at once; numeric
- * addresses are parsed in place. A lookup owns copies of all it needs, so a waiter that is cancelled leaves at once and the answer is dropped when it comes.
+ * Addresses and names. getaddrinfo blocks, so it runs in threads of its own (never those of files or of
+ * bide_to_thread: a dead name server must not stop them), at most RESOLVERS at once; numeric addresses are parsed in
+ * place. A lookup owns copies of all it needs, so a waiter that is cancelled leaves at once and the answer is dropped
+ * when it comes.
  */
 #include "io/address.h"
 
@@ -64,7 +66,8 @@ static void set_port(union bide__address *address, int port)
 static void work(struct bide__job *job)
 {
     struct lookup *lookup = (struct lookup *)job;
-    const struct addrinfo hints = { .ai_socktype = SOCK_STREAM, .ai_flags = lookup->passive ? AI_PASSIVE : AI_ADDRCONFIG };
+    const struct addrinfo hints = { .ai_socktype = SOCK_STREAM,
+                                    .ai_flags = lookup->passive ? AI_PASSIVE : AI_ADDRCONFIG };
     struct addrinfo *list = NULL;
     size_t count = 0;
 
@@ -76,7 +79,8 @@ static void work(struct bide__job *job)
         count++;
     lookup->addresses = calloc(1, sizeof *lookup->addresses + count * sizeof lookup->addresses->list[0]);
     for (struct addrinfo *item = list; item && lookup->addresses; item = item->ai_next) {
-        if ((item->ai_family != AF_INET && item->ai_family != AF_INET6) || item->ai_addrlen > sizeof(union bide__address))
+        if ((item->ai_family != AF_INET && item->ai_family != AF_INET6) ||
+            item->ai_addrlen > sizeof(union bide__address))
             continue;
         union bide__address *address = &lookup->addresses->list[lookup->addresses->count++];
         memcpy(address, item->ai_addr, item->ai_addrlen);
@@ -128,7 +132,8 @@ static int parse_numeric(const char *host, int port, int passive, union bide__ad
     return 1;
 }
 
-static int resolve_by_name(struct bide__record *task, const char *host, int port, int passive, struct bide__addresses **ret_addresses)
+static int resolve_by_name(struct bide__record *task, const char *host, int port, int passive,
+                           struct bide__addresses **ret_addresses)
 {
     struct bide_loop *loop = task->loop;
     struct lookup *lookup = calloc(1, sizeof *lookup + strlen(host) + 1);
@@ -139,7 +144,8 @@ static int resolve_by_name(struct bide__record *task, const char *host, int port
         free(lookup);
         return bide_fail(-ENOMEM, "resolve '%s': no memory", host);
     }
-    struct lookup_waiter waiter = { .waiter = { .task = task, .withdraw = withdraw, .what = "the resolver" }, .lookup = lookup };
+    struct lookup_waiter waiter = { .waiter = { .task = task, .withdraw = withdraw, .what = "the resolver" },
+                                    .lookup = lookup };
     lookup->job = (struct bide__job){ .work = work, .finished = finished };
     lookup->waiter = &waiter.waiter;
     lookup->port = port;
@@ -160,7 +166,8 @@ static int resolve_by_name(struct bide__record *task, const char *host, int port
         err = bide_fail(BIDE_ERESOLVE, "resolve '%s': %s", host,
                         lookup->error == EAI_SYSTEM ? strerror(lookup->system_error) : gai_strerror(lookup->error));
     } else {
-        err = lookup->addresses ? bide_fail(BIDE_ERESOLVE, "resolve '%s': no address", host) : bide_fail(-ENOMEM, "resolve '%s': no memory", host);
+        err = lookup->addresses ? bide_fail(BIDE_ERESOLVE, "resolve '%s': no address", host)
+                                : bide_fail(-ENOMEM, "resolve '%s': no memory", host);
     }
     drop(lookup);
     return err;

@@ -33,8 +33,9 @@ struct bide__addresses {
 };
 
 /*
- * Resolves host (a name, or a numeric address, which needs no waiting) for TCP; waits. passive: for binding; host may then be NULL: all addresses. 0; BIDE_ERESOLVE, -ENOMEM, -EINVAL (port), with a message; -ECANCELED
- * at once, the lookup goes on in its thread and is thrown away.
+ * Resolves host (a name, or a numeric address, which needs no waiting) for TCP; waits. passive: for binding; host may
+ * then be NULL: all addresses. 0; BIDE_ERESOLVE, -ENOMEM, -EINVAL (port), with a message; -ECANCELED at once, the
+ * lookup goes on in its thread and is thrown away.
  */
 int bide__resolve(const char *host, int port, int passive, struct bide__addresses **ret_addresses);
 

@@ -1,6 +1,7 @@
 /*
- * Connecting: resolve, then try each address in the resolver's order until one answers. The socket exists only inside the attempt: cancelled at any point, it is closed and nothing is left
- * registered. One message names each address with its reason.
+ * Connecting: resolve, then try each address in the resolver's order until one answers. The socket exists only inside
+ * the attempt: cancelled at any point, it is closed and nothing is left registered. One message names each address
+ * with its reason.
  */
 #include <errno.h>
 #include <netinet/tcp.h>
@@ -24,7 +25,10 @@ static int64_t connect_to(struct bide_loop *loop, const union bide__address *add
     if (descriptor < 0)
         return -errno;
     setsockopt(descriptor, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-    struct bide__op op = { .kind = BIDE__OP_CONNECT, .descriptor = descriptor, .u.address = &address->any, .size = bide__address_size(address) };
+    struct bide__op op = { .kind = BIDE__OP_CONNECT,
+                           .descriptor = descriptor,
+                           .u.address = &address->any,
+                           .size = bide__address_size(address) };
     int64_t err = bide__op_run(&op);
     if (err < 0) {
         loop->backend->forget(loop, descriptor);
@@ -50,7 +54,8 @@ static int explain(int err, const char *host, int port, const char *reasons)
     char target[BIDE__ADDRESS_TEXT];
     int length = snprintf(target, sizeof target, "%s:%d: ", host, port);
 
-    if (length > 0 && (size_t)length < sizeof target && !strncmp(reasons, target, (size_t)length) && !strchr(reasons, ';'))
+    if (length > 0 && (size_t)length < sizeof target && !strncmp(reasons, target, (size_t)length) &&
+        !strchr(reasons, ';'))
         reasons += length;
     return bide_fail(err, "connect to %s:%d: %s", host, port, reasons);
 }

@@ -101,7 +101,9 @@ int bide_accept(bide_listener *listener, bide_stream **ret_stream)
     } while (result == -ECONNABORTED || result == -EPROTO);
     listener->accepting = false;
     if (result < 0)
-        return result == -ECANCELED ? -ECANCELED : bide_fail((int)result, "accept on port %d: %s", listener->port, strerror((int)-result));
+        return result == -ECANCELED
+                   ? -ECANCELED
+                   : bide_fail((int)result, "accept on port %d: %s", listener->port, strerror((int)-result));
     setsockopt((int)result, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     struct bide_stream *stream = bide__stream_new(listener->loop, (int)result);
     if (!stream) {

@@ -5,8 +5,9 @@
  *       shield (grace)             ... but the handlers go on until the grace is over
  *         group "handlers"         one task a connection, each with its stream
  *
- * A connection that was accepted is always given to a task, and a task that was started always runs (R4), so a stream is always closed. A handler's error concerns nobody else. When the process runs out of
- * descriptors or memory the acceptor says so once and tries again after a second, while the others go on.
+ * A connection that was accepted is always given to a task, and a task that was started always runs (R4), so a stream
+ * is always closed. A handler's error concerns nobody else. When the process runs out of descriptors or memory the
+ * acceptor says so once and tries again after a second, while the others go on.
  */
 #include <errno.h>
 #include <math.h>
@@ -94,12 +95,13 @@ static int supervise(struct server *server, bide_task *acceptor)
 {
     int err, result = 0;
 
-    bide_task_group(handlers, err)
-    {
+    bide_task_group (handlers, err) {
         server->handlers = handlers;
         result = bide_join(acceptor);
-        if (!bide_done(acceptor)) /* cancelled together with us, it has not come to its end yet: the kernel may still be at it (R5) */
-            bide_shield(INFINITY) (void)bide_join(acceptor);
+        if (!bide_done(
+                acceptor)) /* cancelled together with us, it has not come to its end yet: the kernel may still be at it (R5) */
+            bide_shield (INFINITY)
+                (void)bide_join(acceptor);
         bide__listener_stop(server->listener);
         if (result != -ECANCELED)
             bide_group_cancel(handlers);
@@ -107,19 +109,20 @@ static int supervise(struct server *server, bide_task *acceptor)
     return result;
 }
 
-int bide_serve_listener(bide_listener *listener, int (*handler)(bide_stream *stream, void *argument), void *argument, const bide_serve_options *options)
+int bide_serve_listener(bide_listener *listener, int (*handler)(bide_stream *stream, void *argument), void *argument,
+                        const bide_serve_options *options)
 {
     struct server server = { .listener = listener, .handler = handler, .argument = argument };
     int err, result = -ENOMEM;
 
     if (options)
         server.options = *options;
-    bide_task_group(acceptors, err)
-    {
+    bide_task_group (acceptors, err) {
         bide_task *acceptor = bide_create_task(acceptors, bide_co(accept_all, &server));
 
         if (acceptor)
-            bide_shield(server.options.grace) result = supervise(&server, acceptor);
+            bide_shield (server.options.grace)
+                result = supervise(&server, acceptor);
     }
     bide_listener_close(listener);
     return result;

@@ -1,11 +1,14 @@
 /*
  * Streams: reading and writing a connected socket.
  *
- * Input goes straight into the user's buffer where he gives one (bide_read), else into the stream's own, which exists only while bytes are in it: a stream that waits for its peer
- * first waits until it is readable, and only then takes a buffer. Output is not buffered at all: write hands everything to the kernel and waits while the kernel takes no more.
+ * Input goes straight into the user's buffer where he gives one (bide_read), else into the stream's own, which exists
+ * only while bytes are in it: a stream that waits for its peer first waits until it is readable, and only then takes
+ * a buffer. Output is not buffered at all: write hands everything to the kernel and waits while the kernel takes no
+ * more.
  *
- * Cancellation: a read that is cancelled has taken nothing (what had arrived lies in the buffer or in the kernel); a write that is cancelled says how much went out.
- * Must never happen: two tasks in the middle of reading (or of writing) one stream: the second gets -EBUSY; a buffer that moves while the kernel writes into it.
+ * Cancellation: a read that is cancelled has taken nothing (what had arrived lies in the buffer or in the kernel); a
+ * write that is cancelled says how much went out. Must never happen: two tasks in the middle of reading (or of
+ * writing) one stream: the second gets -EBUSY; a buffer that moves while the kernel writes into it.
  */
 #include "io/stream.h"
 
@@ -31,7 +34,8 @@ struct bide_stream *bide__stream_new(struct bide_loop *loop, int descriptor)
     stream->descriptor = descriptor;
     stream->read_limit = BIDE__READ_LIMIT;
     socklen_t size = sizeof stream->peer.address;
-    getpeername(descriptor, &stream->peer.address.any, &size); /* now: a connection that was reset cannot tell any more */
+    getpeername(descriptor, &stream->peer.address.any,
+                &size); /* now: a connection that was reset cannot tell any more */
     return stream;
 }
 
@@ -94,7 +98,10 @@ ssize_t bide_read(bide_stream *stream, void *buffer, size_t size)
     return count < 0 ? explain(stream, "read from", count) : count;
 }
 
-/* Waits for more input and appends it to the buffer. Bytes, 0 at the end, or an error. `wanted`: how much the caller still lacks. */
+/*
+ * Waits for more input and appends it to the buffer. Bytes, 0 at the end, or an error. `wanted`: how much the caller
+ * still lacks.
+ */
 static int64_t fill_once(struct bide_stream *stream, size_t wanted)
 {
     bool waited = false;
@@ -107,9 +114,11 @@ static int64_t fill_once(struct bide_stream *stream, size_t wanted)
             return err;
         waited = true;
     }
-    if (bide__buffer_reserve(&stream->input, wanted > BIDE__BUFFER_BYTES / 4 ? wanted : BIDE__BUFFER_BYTES / 4, &stream->loop->buffers) < 0)
+    if (bide__buffer_reserve(&stream->input, wanted > BIDE__BUFFER_BYTES / 4 ? wanted : BIDE__BUFFER_BYTES / 4,
+                             &stream->loop->buffers) < 0)
         return -ENOMEM;
-    int64_t count = receive(stream, stream->input.data + stream->input.end, stream->input.capacity - stream->input.end, waited);
+    int64_t count =
+        receive(stream, stream->input.data + stream->input.end, stream->input.capacity - stream->input.end, waited);
     if (count > 0)
         stream->input.end += (size_t)count;
     else if (!bide__buffer_size(&stream->input))
@@ -140,7 +149,8 @@ static ssize_t fill(struct bide_stream *stream, size_t minimum)
 ssize_t bide_peek(bide_stream *stream, size_t minimum, const void **ret_data)
 {
     if (minimum > stream->read_limit)
-        return bide_fail(BIDE_ELIMIT, "read from %s: %zu bytes at once are beyond the read limit of %zu", bide_peer_name(stream), minimum, stream->read_limit);
+        return bide_fail(BIDE_ELIMIT, "read from %s: %zu bytes at once are beyond the read limit of %zu",
+                         bide_peer_name(stream), minimum, stream->read_limit);
     ssize_t count = fill(stream, minimum);
     if (count >= 0)
         *ret_data = count ? stream->input.data + stream->input.start : "";
@@ -165,13 +175,17 @@ int bide_read_exactly(bide_stream *stream, void *buffer, size_t size)
     if (there < 0)
         return (int)there;
     if ((size_t)there < size)
-        return bide_fail(BIDE_EOF, "read from %s: the stream ended after %zd of %zu bytes", bide_peer_name(stream), there, size);
+        return bide_fail(BIDE_EOF, "read from %s: the stream ended after %zd of %zu bytes", bide_peer_name(stream),
+                         there, size);
     if (size)
         take_buffered(stream, buffer, size);
     return 0;
 }
 
-/* Whether `size` bytes without a line end are the beginning of a line of more than `limit`: a "\r" may yet belong to its end. */
+/*
+ * Whether `size` bytes without a line end are the beginning of a line of more than `limit`: a "\r" may yet belong to
+ * its end.
+ */
 static bool is_too_long(const char *data, size_t size, size_t limit)
 {
     return size > limit + 1 || (size == limit + 1 && data[limit] != '\r');
@@ -188,14 +202,16 @@ ssize_t bide_read_line(bide_stream *stream, char *buffer, size_t size)
             return there;
         if (there == 0)
             return bide_fail(BIDE_EOF, "read from %s: the stream has ended", bide_peer_name(stream));
-        const char *data = stream->input.data + stream->input.start, *end = memchr(data + seen, '\n', (size_t)there - seen);
+        const char *data = stream->input.data + stream->input.start,
+                   *end = memchr(data + seen, '\n', (size_t)there - seen);
         bool last = (size_t)there <= seen; /* the end of the stream */
         size_t length = end ? (size_t)(end - data) : (size_t)there, taken = end ? length + 1 : length;
 
         if (end && length && data[length - 1] == '\r')
             length--;
         if (!size || (end || last ? length > limit : is_too_long(data, length, limit)))
-            return bide_fail(BIDE_ELIMIT, "read from %s: no line end within %zu bytes", bide_peer_name(stream), size ? limit : 0);
+            return bide_fail(BIDE_ELIMIT, "read from %s: no line end within %zu bytes", bide_peer_name(stream),
+                             size ? limit : 0);
         if (end || last) {
             memcpy(buffer, data, length);
             buffer[length] = '\0';
@@ -223,7 +239,10 @@ ssize_t bide_write(bide_stream *stream, const void *data, size_t size)
         return explain(stream, "write to", -EBUSY);
     stream->writing = true;
     while (sent < size) {
-        struct bide__op op = { .kind = BIDE__OP_SEND, .descriptor = stream->descriptor, .u.data = (const char *)data + sent, .size = size - sent };
+        struct bide__op op = { .kind = BIDE__OP_SEND,
+                               .descriptor = stream->descriptor,
+                               .u.data = (const char *)data + sent,
+                               .size = size - sent };
 
         result = bide__op_run(&op);
         if (result < 0)

@@ -24,7 +24,10 @@ struct bide_stream {
     } peer;
 };
 
-/* A stream for a connected, non-blocking socket, which it owns from now on. NULL without memory: the socket is still the caller's. */
+/*
+ * A stream for a connected, non-blocking socket, which it owns from now on. NULL without memory: the socket is still
+ * the caller's.
+ */
 struct bide_stream *bide__stream_new(struct bide_loop *loop, int descriptor);
 
 #endif

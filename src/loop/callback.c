@@ -1,9 +1,10 @@
 /*
  * Callbacks: call_soon, call_later, call_at and their handles.
  *
- * A callback is a small block from a slab of the loop. A handle is its address and the generation it was made in; the generation moves on when the callback
- * has run or was cancelled, so a stale handle is recognised for as long as the loop lives (slabs are freed only with the loop). schedule and cancel are O(1)
- * but for the timer's heap. Must never happen: a cancelled callback that runs.
+ * A callback is a small block from a slab of the loop. A handle is its address and the generation it was made in; the
+ * generation moves on when the callback has run or was cancelled, so a stale handle is recognised for as long as the
+ * loop lives (slabs are freed only with the loop). schedule and cancel are O(1) but for the timer's heap. Must never
+ * happen: a cancelled callback that runs.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -77,7 +78,8 @@ void bide__callback_run(struct bide__callback *callback)
         function(argument);
 }
 
-static int schedule(bide_loop *loop, const char *call, int64_t deadline, void (*function)(void *), void *argument, bide_handle *ret_handle)
+static int schedule(bide_loop *loop, const char *call, int64_t deadline, void (*function)(void *), void *argument,
+                    bide_handle *ret_handle)
 {
     int err = bide__debug_check_thread(loop, bide__loop, call);
 
@@ -104,12 +106,15 @@ int bide_call_soon(bide_loop *loop, void (*callback)(void *argument), void *argu
     return schedule(loop, "bide_call_soon", 0, callback, argument, ret_handle);
 }
 
-int bide_call_later(bide_loop *loop, double delay, void (*callback)(void *argument), void *argument, bide_handle *ret_handle)
+int bide_call_later(bide_loop *loop, double delay, void (*callback)(void *argument), void *argument,
+                    bide_handle *ret_handle)
 {
-    return schedule(loop, "bide_call_later", bide__deadline_after(bide__loop_now(loop), delay), callback, argument, ret_handle);
+    return schedule(loop, "bide_call_later", bide__deadline_after(bide__loop_now(loop), delay), callback, argument,
+                    ret_handle);
 }
 
-int bide_call_at(bide_loop *loop, double when, void (*callback)(void *argument), void *argument, bide_handle *ret_handle)
+int bide_call_at(bide_loop *loop, double when, void (*callback)(void *argument), void *argument,
+                 bide_handle *ret_handle)
 {
     int64_t deadline = bide__nanoseconds(when);
 

@@ -1,8 +1,8 @@
 /*
  * Debug mode, the loop's part: what is said about slow steps, calls from the wrong thread, and stacks without a guard.
  *
- * Everything here runs only when something is wrong, or, in debug mode, once a step. Messages go to stderr, one line each, and begin with "bide:" except for the one that
- * asyncio prints too: "Executing ... took ... seconds".
+ * Everything here runs only when something is wrong, or, in debug mode, once a step. Messages go to stderr, one line
+ * each, and begin with "bide:" except for the one that asyncio prints too: "Executing ... took ... seconds".
  */
 #include "loop/debug.h"
 
@@ -69,7 +69,9 @@ void bide__debug_describe(const struct bide_loop *loop, uintptr_t entry, char wh
 static void say_unguarded(struct bide_loop *loop)
 {
     loop->said_unguarded = true;
-    fprintf(stderr, "bide: stacks are made without a guard from now on (no more mappings): an overflow of one runs into its neighbour\n");
+    fprintf(
+        stderr,
+        "bide: stacks are made without a guard from now on (no more mappings): an overflow of one runs into its neighbour\n");
 }
 
 void bide__debug_step(struct bide_loop *loop, const char *what, int64_t nanoseconds)
@@ -88,6 +90,8 @@ int bide__debug_other_thread(const struct bide_loop *loop, const char *call)
     if (thread == 0 || thread == self)
         return 0;
     if (loop->debug)
-        fprintf(stderr, "bide: %s was called from thread %d for a loop that runs in thread %d; use bide_call_soon_threadsafe\n", call, self, thread);
+        fprintf(stderr,
+                "bide: %s was called from thread %d for a loop that runs in thread %d; use bide_call_soon_threadsafe\n",
+                call, self, thread);
     return -EPERM;
 }

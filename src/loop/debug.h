@@ -1,4 +1,7 @@
-/* loop/debug.h - debug mode, as far as the loop knows of it: slow steps, calls from the wrong thread, stacks without a guard. */
+/*
+ * loop/debug.h - debug mode, as far as the loop knows of it: slow steps, calls from the wrong thread, stacks without
+ * a guard.
+ */
 #ifndef BIDE_LOOP_DEBUG_H
 #define BIDE_LOOP_DEBUG_H
 
@@ -27,10 +30,11 @@ void bide__debug_step(struct bide_loop *loop, const char *what, int64_t nanoseco
 int bide__debug_other_thread(const struct bide_loop *loop, const char *call);
 
 /*
- * For calls that belong to the loop's own thread: 0, or -EPERM when the loop runs in another one just now; in debug mode with a message. A loop that does not run may be called by
- * who keeps it.
+ * For calls that belong to the loop's own thread: 0, or -EPERM when the loop runs in another one just now; in debug
+ * mode with a message. A loop that does not run may be called by who keeps it.
  */
-static inline int bide__debug_check_thread(const struct bide_loop *loop, const struct bide_loop *running, const char *call)
+static inline int bide__debug_check_thread(const struct bide_loop *loop, const struct bide_loop *running,
+                                           const char *call)
 {
     return __builtin_expect(loop == running, 1) ? 0 : bide__debug_other_thread(loop, call);
 }

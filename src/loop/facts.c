@@ -23,7 +23,9 @@ void bide_loop_information(const bide_loop *loop, bide_loop_facts *ret_facts)
 
 int bide_probe_backend(const char *name, char *reason, size_t size)
 {
-    const struct bide__backend *backend = !strcmp(name, "epoll") ? &bide__backend_epoll : !strcmp(name, "io_uring") ? &bide__backend_io_uring : NULL;
+    const struct bide__backend *backend = !strcmp(name, "epoll")      ? &bide__backend_epoll
+                                          : !strcmp(name, "io_uring") ? &bide__backend_io_uring
+                                                                      : NULL;
 
     if (!backend) {
         snprintf(reason, size, "unknown backend '%s' (known: epoll, io_uring)", name);

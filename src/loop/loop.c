@@ -1,16 +1,20 @@
 /*
  * The loop: one thread's ready queue, timers and backend, and the turns that run them.
  *
- * A turn runs exactly what was ready at its start; what that makes ready runs in the next turn. Between turns the loop polls: it asks the backend for completions (waiting for
- * them only when nothing is ready), takes messages of other threads, then expires the timers; so the order is: ready before, then I/O, then timers by deadline. A poll is
- * skipped while something is ready and the last one was less than some 40 us ago: a poll costs as much as ten turns of one task. So no task starves I/O.
+ * A turn runs exactly what was ready at its start; what that makes ready runs in the next turn. Between turns the
+ * loop polls: it asks the backend for completions (waiting for them only when nothing is ready), takes messages of
+ * other threads, then expires the timers; so the order is: ready before, then I/O, then timers by deadline. A poll is
+ * skipped while something is ready and the last one was less than some 40 us ago: a poll costs as much as ten turns
+ * of one task. So no task starves I/O.
  *
- * The ready queue is an array ring of addresses, not a linked list: a list would serialise one cache miss per task (limits: 446 against 98 ns a turn at 100,000
- * tasks), and the ring lets us prefetch the records of the tasks to come. A task that parks switches directly to the next one of the turn; the loop's own
- * stack is entered only for callbacks and at the end of a turn. park() must end with the switch: it compiles to a jump into the assembly, and the resumed task
- * returns by one matched `ret`.
+ * The ready queue is an array ring of addresses, not a linked list: a list would serialise one cache miss per task
+ * (limits: 446 against 98 ns a turn at 100,000 tasks), and the ring lets us prefetch the records of the tasks to
+ * come. A task that parks switches directly to the next one of the turn; the loop's own stack is entered only for
+ * callbacks and at the end of a turn. park() must end with the switch: it compiles to a jump into the assembly, and
+ * the resumed task returns by one matched `ret`.
  *
- * Must never happen: an entry queued without a reservation (the ring would overrun), one coroutine queued twice, a wait on the loop's own stack.
+ * Must never happen: an entry queued without a reservation (the ring would overrun), one coroutine queued twice, a
+ * wait on the loop's own stack.
  */
 #include "loop/loop.h"
 
@@ -87,7 +91,10 @@ static inline void prefetch_stack(const struct bide_loop *loop, uint32_t index)
     }
 }
 
-/* Looks at the time: true when the last poll is long ago, and then again at every turn until there was one. Where the turns are long the time is looked at after each. */
+/*
+ * Looks at the time: true when the last poll is long ago, and then again at every turn until there was one. Where the
+ * turns are long the time is looked at after each.
+ */
 static __attribute__((noinline)) bool time_says_poll(struct bide_loop *loop)
 {
     uint64_t now = bide__tick();
@@ -104,12 +111,16 @@ static __attribute__((noinline)) bool time_says_poll(struct bide_loop *loop)
     return true;
 }
 
-/* True when the loop must look at what is outside before the next turn. The time is looked at only every few turns: reading it costs as much as a step. */
+/*
+ * True when the loop must look at what is outside before the next turn. The time is looked at only every few turns:
+ * reading it costs as much as a step.
+ */
 static inline bool poll_is_due(struct bide_loop *loop)
 {
     if (loop->turns_to_tick-- == 0 && time_says_poll(loop))
         return true;
-    return atomic_load_explicit(&loop->remote, memory_order_relaxed) || atomic_load_explicit(&loop->signal_pending, memory_order_relaxed);
+    return atomic_load_explicit(&loop->remote, memory_order_relaxed) ||
+           atomic_load_explicit(&loop->signal_pending, memory_order_relaxed);
 }
 
 /* Puts what stands in the queue into a random order (Fisher and Yates; the generator is Marsaglia's xorshift). */
@@ -185,8 +196,9 @@ static void run_turns(struct bide_loop *loop)
 }
 
 /*
- * The same in debug mode: each step is timed. As far as a task that parks can see it was the last one of its turn and a poll is due, so it comes back here; that costs the
- * steps of other programs nothing. Who runs is written down before: afterwards the name may be gone.
+ * The same in debug mode: each step is timed. As far as a task that parks can see it was the last one of its turn and
+ * a poll is due, so it comes back here; that costs the steps of other programs nothing. Who runs is written down
+ * before: afterwards the name may be gone.
  */
 static void run_turns_watched(struct bide_loop *loop)
 {
@@ -247,12 +259,14 @@ static int64_t time_to_wait(struct bide_loop *loop)
 }
 
 /*
- * Gives the memory of stacks back that were not needed for a while: in each window of ten seconds the most that were in use at once is noted; what is idle beyond that (and a few more) is
- * discarded, some at each poll, coldest first, because each costs a system call.
+ * Gives the memory of stacks back that were not needed for a while: in each window of ten seconds the most that were
+ * in use at once is noted; what is idle beyond that (and a few more) is discarded, some at each poll, coldest first,
+ * because each costs a system call.
  */
 static void trim_stacks(struct bide_loop *loop)
 {
-    size_t idle = loop->stacks.idle_count - loop->stacks.cold_count, live = loop->stacks.carved - loop->stacks.idle_count;
+    size_t idle = loop->stacks.idle_count - loop->stacks.cold_count,
+           live = loop->stacks.carved - loop->stacks.idle_count;
 
     if (live > loop->stack_peak)
         loop->stack_peak = live;
@@ -291,8 +305,8 @@ static void gather_events(struct bide_loop *loop, int64_t timeout)
 }
 
 /*
- * Time jumps to the next deadline when nothing can run, nothing comes from the kernel, and no thread is at work for us. When there is no deadline either, or a thread is at work, it is
- * waited for in real time.
+ * Time jumps to the next deadline when nothing can run, nothing comes from the kernel, and no thread is at work for
+ * us. When there is no deadline either, or a thread is at work, it is waited for in real time.
  */
 static void gather_events_virtually(struct bide_loop *loop)
 {
@@ -423,14 +437,17 @@ int bide__loop_open(struct bide_loop *loop, const struct bide__loop_options *opt
     loop->debug = options->debug;
     if (loop->debug)
         bide__debug_begin();
-    loop->slow_callback_duration = options->slow_callback_duration > 0 ? bide__nanoseconds(options->slow_callback_duration) : BIDE__SLOW_CALLBACK_DEFAULT;
+    loop->slow_callback_duration = options->slow_callback_duration > 0
+                                       ? bide__nanoseconds(options->slow_callback_duration)
+                                       : BIDE__SLOW_CALLBACK_DEFAULT;
     loop->shuffle = options->shuffle_seed;
     int err = bide__context_supported(reason, reason_size);
     if (err < 0)
         return err;
     err = bide__stack_pool_open(&loop->stacks, &stacks);
     if (err < 0) {
-        snprintf(reason, reason_size, "stack size %zu: must be a power of two from 16 KiB to 64 MiB", options->stack_size);
+        snprintf(reason, reason_size, "stack size %zu: must be a power of two from 16 KiB to 64 MiB",
+                 options->stack_size);
         return err;
     }
     err = choose_backend(loop, options->backend, reason, reason_size);

@@ -23,8 +23,9 @@ struct bide__coroutine {
 };
 
 /*
- * An entry of the ready queue: the address of a struct bide__coroutine, or of a struct bide__callback with the lowest bit set. Whoever can be made ready has
- * reserved its place before (bide__ready_reserve), so making ready never fails.
+ * An entry of the ready queue: the address of a struct bide__coroutine, or of a struct bide__callback with the lowest
+ * bit set. Whoever can be made ready has reserved its place before (bide__ready_reserve), so making ready never
+ * fails.
  */
 #define BIDE__READY_CALLBACK ((uintptr_t)1)
 
@@ -40,7 +41,10 @@ struct bide__callback {
     bool persistent;             /* part of another structure: not given back when it has run */
 };
 
-/* A message from another thread; see wake.c. Part of the sender's structure; `deliver` is called in the loop's thread. */
+/*
+ * A message from another thread; see wake.c. Part of the sender's structure; `deliver` is called in the loop's
+ * thread.
+ */
 struct bide__remote {
     struct bide__remote *next;
     void (*deliver)(struct bide__remote *remote);
@@ -70,14 +74,15 @@ struct bide_loop {
     size_t jobs_under_way; /* given to threads and not back yet */
     uint64_t shuffle;      /* state of the generator that orders the tasks of a turn; 0: first in, first out */
     struct bide__hooks *hooks;
-    struct bide__context *home; /* where a task that parks goes when no other is to run: &context, or who started it eagerly */
-    bool debug;           /* steps are timed, mistakes looked for: loop/debug.h */
-    bool hurry;           /* the running turn is to be the last one before the next look at the stop flag */
-    unsigned stepping;    /* first steps that run inside of another one: bide__loop_step_into */
-    bool said_unguarded;  /* that stacks have no guard */
-    size_t stack_high_water; /* debug mode: the most bytes of a stack that a task has left used */
+    struct bide__context
+        *home;           /* where a task that parks goes when no other is to run: &context, or who started it eagerly */
+    bool debug;          /* steps are timed, mistakes looked for: loop/debug.h */
+    bool hurry;          /* the running turn is to be the last one before the next look at the stop flag */
+    unsigned stepping;   /* first steps that run inside of another one: bide__loop_step_into */
+    bool said_unguarded; /* that stacks have no guard */
+    size_t stack_high_water;        /* debug mode: the most bytes of a stack that a task has left used */
     int64_t slow_callback_duration; /* nanoseconds a step may take in debug mode */
-    atomic_int thread;    /* the kernel's number of the thread that runs the loop; 0: none does */
+    atomic_int thread;              /* the kernel's number of the thread that runs the loop; 0: none does */
     const struct bide__backend *backend;
     void *backend_state;
     char backend_reason[160];
@@ -99,13 +104,14 @@ struct bide_loop {
     struct bide__watcher *watcher_list;
 
     struct bide__stack_pool stacks;
-    int64_t stack_window_end; /* when the use of stacks is looked at next, and the most that were in use since the last time */
+    /* when the use of stacks is looked at next, and the most that were in use since the last time */
+    int64_t stack_window_end;
     size_t stack_peak;
-    size_t stack_surplus; /* idle ones whose memory is being given back */
+    size_t stack_surplus;              /* idle ones whose memory is being given back */
     struct bide__thread_pool *workers; /* bide_to_thread; made at first use */
     struct bide__thread_pool *resolvers;
     size_t thread_limit;
-    struct bide__buffer_cache buffers; /* of the streams */
+    struct bide__buffer_cache buffers;         /* of the streams */
     bide_exception_handler *exception_handler; /* NULL: the default one */
     void *exception_argument;
     void *owner; /* the run that drives this loop: task/run.c */
@@ -113,8 +119,10 @@ struct bide_loop {
 
 /* What a test looks at and interferes with; NULL in programs. */
 struct bide__hooks {
-    void (*before_wait)(struct bide__hooks *hooks, void *task); /* the task (a record) is about to park; what it waits for is in place */
-    void (*error_unread)(struct bide__hooks *hooks, const char *task, int err, const char *message); /* a task failed, and nobody will ever ask; message: may be NULL */
+    void (*before_wait)(struct bide__hooks *hooks,
+                        void *task); /* the task (a record) is about to park; what it waits for is in place */
+    void (*error_unread)(struct bide__hooks *hooks, const char *task, int err,
+                         const char *message); /* a task failed, and nobody will ever ask; message: may be NULL */
 };
 
 enum {
@@ -157,7 +165,10 @@ static inline void bide__loop_hurry(struct bide_loop *loop)
 /* One turn, with a poll that does not wait before it. */
 void bide__loop_turn(struct bide_loop *loop);
 
-/* Runs a ready coroutine up to its first wait, or its end, here and now. It does not stand in the ready queue. From a task or a callback. */
+/*
+ * Runs a ready coroutine up to its first wait, or its end, here and now. It does not stand in the ready queue. From a
+ * task or a callback.
+ */
 void bide__loop_step_into(struct bide_loop *loop, struct bide__coroutine *coroutine);
 
 /* The loop's clock, in nanoseconds. */
@@ -194,8 +205,8 @@ static inline void bide__ready_push(struct bide_loop *loop, uintptr_t entry)
 }
 
 /*
- * The running coroutine gives up the processor; it goes on when somebody has put it into the ready queue. Hands over to the next ready coroutine of this turn
- * directly, else to the loop.
+ * The running coroutine gives up the processor; it goes on when somebody has put it into the ready queue. Hands over
+ * to the next ready coroutine of this turn directly, else to the loop.
  */
 void bide__park(struct bide_loop *loop);
 
@@ -209,13 +220,19 @@ static inline void bide__yield(struct bide_loop *loop)
 /* callback.c */
 void bide__callbacks_close(struct bide_loop *loop);
 void bide__callback_run(struct bide__callback *callback);
-/* Queues a callback that is part of another structure; its place in the ready queue was reserved. Queued already: nothing. */
+/*
+ * Queues a callback that is part of another structure; its place in the ready queue was reserved. Queued already:
+ * nothing.
+ */
 void bide__callback_queue(struct bide__callback *callback);
 
 /* wake.c */
 int bide__wake_open(struct bide_loop *loop);
 void bide__wake_close(struct bide_loop *loop);
-/* From any thread: has remote->deliver called in the loop's thread, first in first out for each sender. Wakes the loop if it sleeps. */
+/*
+ * From any thread: has remote->deliver called in the loop's thread, first in first out for each sender. Wakes the
+ * loop if it sleeps.
+ */
 void bide__remote_post(struct bide_loop *loop, struct bide__remote *remote);
 /* Delivers what has come. True if there was something. */
 bool bide__remote_drain(struct bide_loop *loop);

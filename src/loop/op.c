@@ -1,8 +1,10 @@
 /*
- * An operation attempted in place. Both backends begin here where a try is cheaper than asking the kernel to wait (limits: a send that succeeds at once
- * costs one system call either way), and the epoll backend finishes here when the descriptor has become ready.
+ * An operation attempted in place. Both backends begin here where a try is cheaper than asking the kernel to wait
+ * (limits: a send that succeeds at once costs one system call either way), and the epoll backend finishes here when
+ * the descriptor has become ready.
  *
- * Must never happen: a system call that blocks (every descriptor is non-blocking), a signal taken for a result (EINTR is retried), SIGPIPE.
+ * Must never happen: a system call that blocks (every descriptor is non-blocking), a signal taken for a result (EINTR
+ * is retried), SIGPIPE.
  */
 #include "loop/op.h"
 
@@ -32,7 +34,8 @@ static int64_t attempt_connect(struct bide__op *op, bool first)
 
 static int64_t attempt_poll(struct bide__op *op)
 {
-    struct pollfd poller = { .fd = op->descriptor, .events = op->kind == BIDE__OP_READABLE ? POLLIN | POLLRDHUP : POLLOUT };
+    struct pollfd poller = { .fd = op->descriptor,
+                             .events = op->kind == BIDE__OP_READABLE ? POLLIN | POLLRDHUP : POLLOUT };
     int ready = poll(&poller, 1, 0);
 
     if (ready < 0)

@@ -8,27 +8,28 @@
 #include <sys/socket.h>
 
 enum bide__op_kind {
-    BIDE__OP_READABLE, /* wait until input, end or an error can be read; result 0 */
-    BIDE__OP_WRITABLE, /* wait until something can be written; result 0 */
-    BIDE__OP_RECEIVE,  /* recv(buffer, size); result bytes, 0 at the end */
-    BIDE__OP_SEND,     /* send(buffer, size); result bytes */
+    BIDE__OP_READABLE,     /* wait until input, end or an error can be read; result 0 */
+    BIDE__OP_WRITABLE,     /* wait until something can be written; result 0 */
+    BIDE__OP_RECEIVE,      /* recv(buffer, size); result bytes, 0 at the end */
+    BIDE__OP_SEND,         /* send(buffer, size); result bytes */
     BIDE__OP_SEND_MESSAGE, /* sendmsg(message); result bytes */
-    BIDE__OP_ACCEPT,   /* accept4(); result a descriptor, non-blocking and close-on-exec */
-    BIDE__OP_CONNECT,  /* connect(address); result 0 */
-    BIDE__OP_READ,     /* read(buffer, size) of a pipe or the like; result bytes */
-    BIDE__OP_WRITE     /* write(buffer, size); result bytes */
+    BIDE__OP_ACCEPT,       /* accept4(); result a descriptor, non-blocking and close-on-exec */
+    BIDE__OP_CONNECT,      /* connect(address); result 0 */
+    BIDE__OP_READ,         /* read(buffer, size) of a pipe or the like; result bytes */
+    BIDE__OP_WRITE         /* write(buffer, size); result bytes */
 };
 
 /*
- * An operation. Lies on the stack of the task that waits for it (or in the structure of a callback front end), must stay there, with its buffers, until
- * it is done. The descriptor must be non-blocking.
+ * An operation. Lies on the stack of the task that waits for it (or in the structure of a callback front end), must
+ * stay there, with its buffers, until it is done. The descriptor must be non-blocking.
  */
 struct bide__op {
     uint8_t kind;
-    bool foreign;    /* the descriptor belongs to somebody else, who may close it between two operations: keep nothing registered */
+    /* the descriptor belongs to somebody else, who may close it between two operations: keep nothing registered */
+    bool foreign;
     bool likely_ready; /* the descriptor was just seen ready: trying at once is cheaper than asking to wait */
-    bool done;       /* the result is there */
-    bool cancelling; /* a cancellation was asked for and is not through yet */
+    bool done;         /* the result is there */
+    bool cancelling;   /* a cancellation was asked for and is not through yet */
     int descriptor;
     union {
         void *buffer;
@@ -36,9 +37,9 @@ struct bide__op {
         const struct msghdr *message;
         const struct sockaddr *address;
     } u;
-    size_t size;          /* of the buffer, data or address */
-    int64_t result;       /* >= 0, or -errno; -ECANCELED: it did not happen */
-    uintptr_t ready;      /* what to put into the ready queue when it is done (see loop.h) */
+    size_t size;           /* of the buffer, data or address */
+    int64_t result;        /* >= 0, or -errno; -ECANCELED: it did not happen */
+    uintptr_t ready;       /* what to put into the ready queue when it is done (see loop.h) */
     struct bide__op *next; /* the backend's own */
     uint64_t backend_data;
 };
@@ -46,12 +47,13 @@ struct bide__op {
 /* True for the operations that wait for input, false for those that wait for output. */
 static inline bool bide__op_is_input(const struct bide__op *op)
 {
-    return op->kind == BIDE__OP_READABLE || op->kind == BIDE__OP_RECEIVE || op->kind == BIDE__OP_ACCEPT || op->kind == BIDE__OP_READ;
+    return op->kind == BIDE__OP_READABLE || op->kind == BIDE__OP_RECEIVE || op->kind == BIDE__OP_ACCEPT ||
+           op->kind == BIDE__OP_READ;
 }
 
 /*
- * Makes the system call of an operation once, now, without waiting: its result, or -EAGAIN when it would have to wait (for a connect the first call
- * starts it; the call after it became writable gives its outcome).
+ * Makes the system call of an operation once, now, without waiting: its result, or -EAGAIN when it would have to wait
+ * (for a connect the first call starts it; the call after it became writable gives its outcome).
  */
 int64_t bide__op_attempt(struct bide__op *op, bool first);
 

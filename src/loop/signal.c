@@ -1,8 +1,9 @@
 /*
  * Signals as callbacks of the loop: a handler that sets a flag and wakes, and a table of callbacks.
  *
- * One loop a process has signal handlers at a time (signals belong to the process). The handler only sets the signal's flag, so signals that come together are one
- * call, and the callback runs in the loop like any other. What the signal did before is restored at removal. Must never happen: a handler that outlives its loop.
+ * One loop a process has signal handlers at a time (signals belong to the process). The handler only sets the
+ * signal's flag, so signals that come together are one call, and the callback runs in the loop like any other. What
+ * the signal did before is restored at removal. Must never happen: a handler that outlives its loop.
  */
 #include <errno.h>
 #include <signal.h>
@@ -63,7 +64,8 @@ int bide_add_signal_handler(bide_loop *loop, int signal_number, void (*callback)
 
 bool bide_remove_signal_handler(bide_loop *loop, int signal_number)
 {
-    if (signal_number < 1 || signal_number >= SIGNALS || atomic_load(&signals.loop) != loop || !signals.installed[signal_number])
+    if (signal_number < 1 || signal_number >= SIGNALS || atomic_load(&signals.loop) != loop ||
+        !signals.installed[signal_number])
         return false;
     sigaction(signal_number, &signals.before[signal_number], NULL);
     signals.installed[signal_number] = false;
@@ -75,7 +77,8 @@ bool bide_remove_signal_handler(bide_loop *loop, int signal_number)
 
 bool bide__signal_is_handled_by(const struct bide_loop *loop, int signal_number, void (*callback)(void *argument))
 {
-    return atomic_load(&signals.loop) == loop && signals.installed[signal_number] && signals.callback[signal_number] == callback;
+    return atomic_load(&signals.loop) == loop && signals.installed[signal_number] &&
+           signals.callback[signal_number] == callback;
 }
 
 void bide__signals_deliver(struct bide_loop *loop)

@@ -1,8 +1,9 @@
 /*
  * A pool of threads: a locked list of jobs, threads that are started when a job finds none idle, up to a limit.
  *
- * submit O(1), one lock; a finished job comes back through the loop's lock-free stack of messages. Threads block all signals, so a handler never runs on them. An idle thread
- * waits for work as long as the pool lives. Must never happen: `work` after a successful cancel, a job touched by a thread after it was sent home.
+ * submit O(1), one lock; a finished job comes back through the loop's lock-free stack of messages. Threads block all
+ * signals, so a handler never runs on them. An idle thread waits for work as long as the pool lives. Must never
+ * happen: `work` after a successful cancel, a job touched by a thread after it was sent home.
  */
 #include "loop/thread_pool.h"
 

@@ -16,13 +16,16 @@ struct bide__job {
     void (*finished)(struct bide__job *job); /* in the loop's thread, afterwards */
     struct bide__thread_pool *pool;
     struct bide_loop *loop; /* the pool may be gone when the job comes home */
-    bool queued; /* under the pool's lock */
+    bool queued;            /* under the pool's lock */
 };
 
 /* A pool of at most `limit` threads that are started when needed. NULL + errno without memory. */
 struct bide__thread_pool *bide__thread_pool_open(struct bide_loop *loop, size_t limit, const char *name);
 
-/* Waits for the work that runs, drops what is queued (its `finished` is still called, by the loop's last drain), joins the threads. NULL is ignored. */
+/*
+ * Waits for the work that runs, drops what is queued (its `finished` is still called, by the loop's last drain),
+ * joins the threads. NULL is ignored.
+ */
 void bide__thread_pool_close(struct bide__thread_pool *pool);
 
 /* Queues a job. 0, or -EAGAIN when not even one thread can be started. */

@@ -1,13 +1,14 @@
 /*
- * Timers: a 4-ary heap of (deadline, sequence, slot) with inline keys, so that sifting touches no timer, and a table from slots to timers.
+ * Timers: a 4-ary heap of (deadline, sequence, slot) with inline keys, so that sifting touches no timer, and a table
+ * from slots to timers.
  *
  * arm     O(log n), usually O(1): most deadlines are later than their parent's. 24 bytes of memory a timer.
  * cancel  O(1): the slot is emptied and the entry stays as a tombstone until it surfaces. The last entry of the heap is dropped at once, so a timeout
  *         around something that is ready leaves nothing. When more than half of the entries are dead the heap is rebuilt: O(n) once in n cancels.
  * expire  O(log n) each, in exact order; equal deadlines in the order of arming (the sequence number wraps; entries compare by its signed difference).
  *
- * There are no kernel timers: the loop asks for the next deadline and waits that long. A timer structure may be freed as soon as it has expired or was
- * cancelled, never while it is armed.
+ * There are no kernel timers: the loop asks for the next deadline and waits that long. A timer structure may be freed
+ * as soon as it has expired or was cancelled, never while it is armed.
  */
 #include "loop/timer.h"
 

@@ -24,7 +24,10 @@ struct bide__timers {
     uint32_t sequence;
 };
 
-/* Arms a timer that is not armed: timer->expire(timer) is called by bide__timers_expire once `deadline` has passed. 0 or -ENOMEM. */
+/*
+ * Arms a timer that is not armed: timer->expire(timer) is called by bide__timers_expire once `deadline` has passed. 0
+ * or -ENOMEM.
+ */
 int bide__timer_arm(struct bide__timers *timers, struct bide__timer *timer, int64_t deadline);
 
 /* Takes an armed timer out; one that is not armed is left alone. */
@@ -33,10 +36,16 @@ void bide__timer_cancel(struct bide__timers *timers, struct bide__timer *timer);
 /* The earliest deadline, BIDE__FOREVER when there is none. */
 int64_t bide__timers_next(struct bide__timers *timers);
 
-/* Calls expire for all timers with a deadline <= now, in order. What they arm meanwhile is not due before the next call unless it lies in the past. */
+/*
+ * Calls expire for all timers with a deadline <= now, in order. What they arm meanwhile is not due before the next
+ * call unless it lies in the past.
+ */
 void bide__timers_expire(struct bide__timers *timers, int64_t now);
 
-/* Makes sure that one more timer can be armed later without failing (for the grace of a shield); unreserve gives that back. 0 or -ENOMEM. */
+/*
+ * Makes sure that one more timer can be armed later without failing (for the grace of a shield); unreserve gives that
+ * back. 0 or -ENOMEM.
+ */
 int bide__timers_reserve(struct bide__timers *timers);
 void bide__timers_unreserve(struct bide__timers *timers);
 

@@ -1,9 +1,12 @@
 /*
- * Waking the loop from another thread: a lock-free stack of messages, a flag that says the loop sleeps, and one eventfd.
+ * Waking the loop from another thread: a lock-free stack of messages, a flag that says the loop sleeps, and one
+ * eventfd.
  *
- * post: push the message (one atomic exchange loop), then, only if the loop sleeps, write the eventfd (the one who clears the flag writes, so a burst of posts is
- * one system call). The loop sets the flag, looks at the stack once more, and only then sleeps: a message is never missed. drain takes the whole stack at once
- * and reverses it, so each sender's messages come in its order. Safe to post from any thread while the loop lives; wake_for_signal also from a signal handler.
+ * post: push the message (one atomic exchange loop), then, only if the loop sleeps, write the eventfd (the one who
+ * clears the flag writes, so a burst of posts is one system call). The loop sets the flag, looks at the stack once
+ * more, and only then sleeps: a message is never missed. drain takes the whole stack at once and reverses it, so each
+ * sender's messages come in its order. Safe to post from any thread while the loop lives; wake_for_signal also from a
+ * signal handler.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -40,12 +43,14 @@ int bide__wake_open(struct bide_loop *loop)
 
     if (err < 0)
         return err;
-    loop->wake_callback = (struct bide__callback){ .function = woken, .argument = loop, .loop = loop, .persistent = true };
+    loop->wake_callback =
+        (struct bide__callback){ .function = woken, .argument = loop, .loop = loop, .persistent = true };
     loop->wake_descriptor = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     if (loop->wake_descriptor < 0)
         return -errno;
     read_again(loop);
-    return loop->wake_op.done ? (int)loop->wake_op.result : 0; /* not waiting: no memory, and no thread could ever wake us */
+    return loop->wake_op.done ? (int)loop->wake_op.result
+                              : 0; /* not waiting: no memory, and no thread could ever wake us */
 }
 
 void bide__wake_close(struct bide_loop *loop)

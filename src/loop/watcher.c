@@ -1,9 +1,10 @@
 /*
  * Watchers: add_reader and add_writer, level-triggered callbacks for descriptors that somebody else owns.
  *
- * A watcher is one readiness operation that is submitted again after each callback. The operation is `foreign`: the backend keeps nothing registered between two of them, so
- * a descriptor that is closed behind our back cannot wake a stranger. Removing takes the watcher out of the table at once; it is freed when its operation is through
- * and its callback has come out of the ready queue. Must never happen: a user's callback after its removal.
+ * A watcher is one readiness operation that is submitted again after each callback. The operation is `foreign`: the
+ * backend keeps nothing registered between two of them, so a descriptor that is closed behind our back cannot wake a
+ * stranger. Removing takes the watcher out of the table at once; it is freed when its operation is through and its
+ * callback has come out of the ready queue. Must never happen: a user's callback after its removal.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -76,7 +77,8 @@ static struct bide__watcher **place(struct bide_loop *loop, int descriptor, enum
     return &loop->watchers[index];
 }
 
-static int add(struct bide_loop *loop, int descriptor, enum bide__op_kind kind, void (*callback)(void *), void *argument)
+static int add(struct bide_loop *loop, int descriptor, enum bide__op_kind kind, void (*callback)(void *),
+               void *argument)
 {
     struct stat status;
 
@@ -97,15 +99,16 @@ static int add(struct bide_loop *loop, int descriptor, enum bide__op_kind kind, 
         free(watcher);
         return -ENOMEM;
     }
-    *watcher = (struct bide__watcher){ .op = { .kind = (uint8_t)kind,
-                                               .foreign = true,
-                                               .descriptor = descriptor,
-                                               .ready = (uintptr_t)&watcher->due | BIDE__READY_CALLBACK },
-                                       .due = { .function = run_due, .argument = watcher, .loop = loop, .persistent = true },
-                                       .callback = callback,
-                                       .argument = argument,
-                                       .next = loop->watcher_list,
-                                       .link = &loop->watcher_list };
+    *watcher =
+        (struct bide__watcher){ .op = { .kind = (uint8_t)kind,
+                                        .foreign = true,
+                                        .descriptor = descriptor,
+                                        .ready = (uintptr_t)&watcher->due | BIDE__READY_CALLBACK },
+                                .due = { .function = run_due, .argument = watcher, .loop = loop, .persistent = true },
+                                .callback = callback,
+                                .argument = argument,
+                                .next = loop->watcher_list,
+                                .link = &loop->watcher_list };
     if (watcher->next)
         watcher->next->link = &watcher->next;
     loop->watcher_list = watcher;

@@ -1,7 +1,9 @@
 /*
- * Debug mode, the tasks' part (but for coroutines that nobody starts: never_started.c): tasks that do not listen to their cancellation, stacks that are nearly full, things that were not closed.
+ * Debug mode, the tasks' part (but for coroutines that nobody starts: never_started.c): tasks that do not listen to
+ * their cancellation, stacks that are nearly full, things that were not closed.
  *
- * What is open is a list of the run, newest first: opened is O(1), closed walks to it, which is short for what closes soon. Debug mode may cost that; without it nothing here is called but two tests of a flag.
+ * What is open is a list of the run, newest first: opened is O(1), closed walks to it, which is short for what closes
+ * soon. Debug mode may cost that; without it nothing here is called but two tests of a flag.
  */
 #include "task/debug.h"
 
@@ -41,13 +43,17 @@ void bide__debug_task_ended(const struct bide__record *record)
         return;
     loop->stack_high_water = used;
     if (used > size / 2)
-        fprintf(stderr, "bide: the stack of task '%s' (%s:%d) was used up to %zu of %zu bytes; see bide_run_options.stack_size\n", record->name, record->file, record->line, used, size);
+        fprintf(
+            stderr,
+            "bide: the stack of task '%s' (%s:%d) was used up to %zu of %zu bytes; see bide_run_options.stack_size\n",
+            record->name, record->file, record->line, used, size);
 }
 
 void bide__debug_cancelled_wait(struct bide__record *record)
 {
     if (record->self->effective && ++record->cancelled_waits == CANCELLED_WAITS)
-        fprintf(stderr, "bide: task '%s' (%s:%d) was cancelled, and goes on: %d waits have said -ECANCELED to it\n", record->name, record->file, record->line, CANCELLED_WAITS);
+        fprintf(stderr, "bide: task '%s' (%s:%d) was cancelled, and goes on: %d waits have said -ECANCELED to it\n",
+                record->name, record->file, record->line, CANCELLED_WAITS);
 }
 
 void bide__debug_opened(const void *thing, const char *kind, const char *name)

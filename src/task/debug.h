@@ -20,13 +20,17 @@ void bide__debug_task_ended(const struct bide__record *record);
 void bide__debug_cancelled_wait(struct bide__record *record);
 
 /*
- * Something that must be closed by hand was opened, and closed. kind: "stream"; name: "127.0.0.1:80", copied, may be NULL. May be called in any mode and anywhere; outside of debug mode, and without memory,
- * nothing is written down. A thing is known by its address.
+ * Something that must be closed by hand was opened, and closed. kind: "stream"; name: "127.0.0.1:80", copied, may be
+ * NULL. May be called in any mode and anywhere; outside of debug mode, and without memory, nothing is written down. A
+ * thing is known by its address.
  */
 void bide__debug_opened(const void *thing, const char *kind, const char *name);
 void bide__debug_closed(const void *thing);
 
-/* A coroutine value is started, called, or refused in this thread: it is not reported. Its arguments tell which one it is; called by all that take one, in any mode. */
+/*
+ * A coroutine value is started, called, or refused in this thread: it is not reported. Its arguments tell which one
+ * it is; called by all that take one, in any mode.
+ */
 void bide__coroutine_taken(const void *arguments);
 void bide__coroutines_taken(const bide_coroutine *coroutines, size_t count);
 

@@ -1,8 +1,9 @@
 /*
  * The exception handler: where errors go that nobody takes.
  *
- * While a handler runs, no task is current, so it cannot wait (a task that ends, or a group that closes, is in the middle of it), and this thread's place for messages holds the error's, so that
- * bide_strerror and bide_print_error speak of it. A test's hooks come before the default handler and after the user's own.
+ * While a handler runs, no task is current, so it cannot wait (a task that ends, or a group that closes, is in the
+ * middle of it), and this thread's place for messages holds the error's, so that bide_strerror and bide_print_error
+ * speak of it. A test's hooks come before the default handler and after the user's own.
  */
 #include "task/exception.h"
 
@@ -21,7 +22,8 @@ void bide_default_exception_handler(bide_loop *loop, const bide_exception_contex
         fprintf(stderr, "bide: %s\n", context->message);
 }
 
-static void call_handler(struct bide_loop *loop, const bide_exception_context *context, const struct bide__failure *failure)
+static void call_handler(struct bide_loop *loop, const bide_exception_context *context,
+                         const struct bide__failure *failure)
 {
     struct bide__coroutine *current = loop->current;
     bide_exception_handler *handler = loop->exception_handler;

@@ -1,9 +1,10 @@
 /*
  * Errors: the message and the return trace that belong to a code.
  *
- * A failure is made when an error is reported (bide_fail) or first passes a bide(), and moves with the error: from task to handle to joiner, or to the group's
- * owner. It is looked up by its code: a failure whose code is not the one asked about belongs to another error and is not shown. -ECANCELED carries none: a
- * cancellation is no fault, and ten thousand of them must be cheap. Cost: one allocation for an error, none for success.
+ * A failure is made when an error is reported (bide_fail) or first passes a bide(), and moves with the error: from
+ * task to handle to joiner, or to the group's owner. It is looked up by its code: a failure whose code is not the one
+ * asked about belongs to another error and is not shown. -ECANCELED carries none: a cancellation is no fault, and ten
+ * thousand of them must be cheap. Cost: one allocation for an error, none for success.
  */
 #include "task/failure.h"
 
@@ -34,7 +35,8 @@ static void free_at_thread_end(void *place)
 
 static void make_thread_end(void)
 {
-    pthread_key_create(&thread_end, free_at_thread_end); /* without a key the message of an ended thread is lost: no more */
+    pthread_key_create(&thread_end,
+                       free_at_thread_end); /* without a key the message of an ended thread is lost: no more */
 }
 
 static struct bide__failure **thread_place(void)
@@ -214,7 +216,8 @@ static void print_trace(const struct bide__failure *failure)
     for (int i = 0; i < failure->lines && i < BIDE__TRACE_LINES; i++) {
         const struct bide__trace_line *line = &failure->trace[i];
 
-        fprintf(stderr, line->is_task ? "    in task '%s' (%s:%d)\n" : "    in %s (%s:%d)\n", line->text, line->file, line->line);
+        fprintf(stderr, line->is_task ? "    in task '%s' (%s:%d)\n" : "    in %s (%s:%d)\n", line->text, line->file,
+                line->line);
     }
     if (failure->lines > BIDE__TRACE_LINES)
         fprintf(stderr, "    and %d more\n", failure->lines - BIDE__TRACE_LINES);

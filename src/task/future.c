@@ -1,8 +1,10 @@
 /*
  * Futures: a result set once, a list of tasks that wait for it, and a list of callbacks.
  *
- * set_result makes every waiting task ready with the result in its hand (a cancellation that comes after that waits for the next wait, R2) and schedules the callbacks; O(waiters). The
- * message of an error is kept in the future itself, cut where it is long, so a future owns no memory and needs no destruction. Must never happen: a callback inside set_result.
+ * set_result makes every waiting task ready with the result in its hand (a cancellation that comes after that waits
+ * for the next wait, R2) and schedules the callbacks; O(waiters). The message of an error is kept in the future
+ * itself, cut where it is long, so a future owns no memory and needs no destruction. Must never happen: a callback
+ * inside set_result.
  */
 #include <bide/future.h>
 
@@ -99,7 +101,8 @@ int bide_future_wait(bide_future *future)
     if (err < 0)
         return err;
     if (future->result < 0 && future->result != -ECANCELED)
-        return bide_fail(future->result, "%s", *future->message ? future->message : bide__failure_general(future->result));
+        return bide_fail(future->result, "%s",
+                         *future->message ? future->message : bide__failure_general(future->result));
     return future->result;
 }
 
@@ -123,7 +126,8 @@ void *bide_future_value(const bide_future *future)
     return future->value;
 }
 
-int bide_future_add_done_callback(bide_future *future, void (*function)(bide_future *future, void *argument), void *argument)
+int bide_future_add_done_callback(bide_future *future, void (*function)(bide_future *future, void *argument),
+                                  void *argument)
 {
     if (!bide__loop)
         return bide_fail(-EPERM, "a done callback was added outside of a loop");
@@ -143,7 +147,8 @@ int bide_future_add_done_callback(bide_future *future, void (*function)(bide_fut
     return 0;
 }
 
-size_t bide_future_remove_done_callback(bide_future *future, void (*function)(bide_future *future, void *argument), void *argument)
+size_t bide_future_remove_done_callback(bide_future *future, void (*function)(bide_future *future, void *argument),
+                                        void *argument)
 {
     struct bide__future_callback **at = &future->callbacks;
     size_t removed = 0;

@@ -59,6 +59,7 @@ int bide_wait_for(bide_coroutine coroutine, double seconds)
 
     err = bide__scope_close(&limit, result);
     if (err == -ETIMEDOUT && result == -ECANCELED) /* ours; a timeout inside keeps its own message */
-        bide__failure_set(&task->failure, err, "%s: timed out after %.3g s (%s:%d)", coroutine.name, seconds, coroutine.file, coroutine.line);
+        bide__failure_set(&task->failure, err, "%s: timed out after %.3g s (%s:%d)", coroutine.name, seconds,
+                          coroutine.file, coroutine.line);
     return err;
 }

@@ -1,11 +1,14 @@
 /*
  * Generators: a task that hands values to the block that owns it.
  *
- * The two meet in the generator: the consumer says where it wants the value and waits, the producer copies it there, wakes the consumer, and waits until it asks again; so one of them runs at a time, as in
- * Python. A value costs two switches and no memory. The producer's task is the only one of a hidden group of the block, so all that holds for groups (cancelled when the block is left, waited for, its error is
- * the block's) holds for it. That it has ended is heard from its handle, in whatever way it ends.
+ * The two meet in the generator: the consumer says where it wants the value and waits, the producer copies it there,
+ * wakes the consumer, and waits until it asks again; so one of them runs at a time, as in Python. A value costs two
+ * switches and no memory. The producer's task is the only one of a hidden group of the block, so all that holds for
+ * groups (cancelled when the block is left, waited for, its error is the block's) holds for it. That it has ended is
+ * heard from its handle, in whatever way it ends.
  *
- * Each value is handed over in one step, or not at all: R1 and R2 for both sides. After the handing over the wait of the producer cannot fail: cancelled, it ends with 0.
+ * Each value is handed over in one step, or not at all: R1 and R2 for both sides. After the handing over the wait of
+ * the producer cannot fail: cancelled, it ends with 0.
  *
  * Must never happen: a value written to a consumer that has gone; a consumer that waits for a producer that has ended.
  */
@@ -44,7 +47,8 @@ static void withdraw_producer(struct bide__waiter *waiter)
 
 static void producer_ended(struct bide__observer *observer)
 {
-    struct bide__generator *generator = (struct bide__generator *)(void *)((char *)observer - offsetof(struct bide__generator, observer));
+    struct bide__generator *generator =
+        (struct bide__generator *)(void *)((char *)observer - offsetof(struct bide__generator, observer));
 
     generator->ended = true;
     generator->group = NULL;
@@ -83,7 +87,10 @@ int bide__generator_next(struct bide__generator *generator, void *ret_value)
         return bide_fail(-EINVAL, "bide_next: no bide_generate block runs this generator");
     if (generator->consumer)
         return bide_fail(-EBUSY, "bide_next: task '%s' waits for the value already", generator->consumer->task->name);
-    struct side side = { .waiter = { .task = task, .withdraw = withdraw_consumer, .what = "the next value of a generator" }, .generator = generator };
+    struct side side = {
+        .waiter = { .task = task, .withdraw = withdraw_consumer, .what = "the next value of a generator" },
+        .generator = generator
+    };
     release(&generator->producer, 0);
     generator->destination = ret_value;
     generator->consumer = &side.waiter;
@@ -102,13 +109,17 @@ bool bide__generator_advance(struct bide__generator *generator, void *ret_value,
 /* Waits until the consumer asks. */
 static int wait_for_consumer(struct bide__generator *generator, struct bide__record *task)
 {
-    struct side side = { .waiter = { .task = task, .withdraw = withdraw_producer, .what = "who consumes its values" }, .generator = generator };
+    struct side side = { .waiter = { .task = task, .withdraw = withdraw_producer, .what = "who consumes its values" },
+                         .generator = generator };
 
     generator->producer = &side.waiter;
     return bide__wait(&side.waiter);
 }
 
-/* Gives the value to the consumer, then waits until it asks again. That wait is not cancelled any more when the task is already. */
+/*
+ * Gives the value to the consumer, then waits until it asks again. That wait is not cancelled any more when the task
+ * is already.
+ */
 static void hand_over(struct bide__generator *generator, struct bide__record *task, const void *value, size_t size)
 {
     memcpy(generator->destination, value, size);
@@ -129,9 +140,11 @@ int bide__generator_yield(struct bide__generator *generator, const void *value, 
     if (!generator->group)
         return bide_fail(-EINVAL, "bide_yield: no bide_generate block runs this generator");
     if (generator->producer)
-        return bide_fail(-EBUSY, "bide_yield: task '%s' yields to this generator just now", generator->producer->task->name);
+        return bide_fail(-EBUSY, "bide_yield: task '%s' yields to this generator just now",
+                         generator->producer->task->name);
     while (!generator->consumer) { /* one that asked may have been cancelled before we ran */
-        if (task->scope->effective || generator->group->scope.effective) { /* the latter without the former: in a shield */
+        if (task->scope->effective ||
+            generator->group->scope.effective) { /* the latter without the former: in a shield */
             bide__yield(task->loop);
             return -ECANCELED;
         }

@@ -1,13 +1,16 @@
 /*
  * Task groups: a scope that owns tasks.
  *
- * The group knows its living children (a list through their records) and the first error. A child's error cancels the group's scope once; close waits, not to be interrupted,
- * until the last child has gone: what a child points to in the owner's frame is alive until then. Adding and removing a child is O(1).
+ * The group knows its living children (a list through their records) and the first error. A child's error cancels the
+ * group's scope once; close waits, not to be interrupted, until the last child has gone: what a child points to in
+ * the owner's frame is alive until then. Adding and removing a child is O(1).
  *
- * What close returns: the first error of a child or of the block, in the order they happened; else -ECANCELED if an enclosing scope's cancellation cut the block or a
- * child short; else 0. A child that ends with -ECANCELED is no error.
+ * What close returns: the first error of a child or of the block, in the order they happened; else -ECANCELED if an
+ * enclosing scope's cancellation cut the block or a child short; else 0. A child that ends with -ECANCELED is no
+ * error.
  *
- * Must never happen: a group that ends before a child; a child that is cancelled twice for one reason; an error that nobody sees.
+ * Must never happen: a group that ends before a child; a child that is cancelled twice for one reason; an error that
+ * nobody sees.
  */
 #include <assert.h>
 #include <errno.h>

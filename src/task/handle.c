@@ -1,8 +1,9 @@
 /*
  * Handles of tasks: join, cancel, done, result, name.
  *
- * A handle leads to the record while the task lives and keeps the result afterwards. join waits in the handle's list (newest first, turned round at the end so that the joiners
- * run in the order they came); giving a join up takes the joiner out again. Everything is O(1).
+ * A handle leads to the record while the task lives and keeps the result afterwards. join waits in the handle's list
+ * (newest first, turned round at the end so that the joiners run in the order they came); giving a join up takes the
+ * joiner out again. Everything is O(1).
  */
 #include <errno.h>
 
@@ -106,7 +107,8 @@ int bide_join(bide_task *task)
     if (!task->has_ended) {
         if (task->u.living.record == self)
             return bide_fail(-EDEADLK, "bide_join: task '%s' waits for itself", self->name);
-        struct joiner joiner = { .waiter = { .task = self, .withdraw = withdraw_join, .what = "another task" }, .observer = { .ended = wake_joiner } };
+        struct joiner joiner = { .waiter = { .task = self, .withdraw = withdraw_join, .what = "another task" },
+                                 .observer = { .ended = wake_joiner } };
 
         bide__observe(task, &joiner.observer);
         return bide__wait(&joiner.waiter); /* from here on the handle may be gone */

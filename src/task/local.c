@@ -1,7 +1,8 @@
 /*
- * Task-locals: a chain of bindings, at most one for a variable, that is never changed while it is shared, so a child shares its parent's chain by counting one reference: starting a task costs nothing
- * more, however many variables are set. get walks the chain. set changes the binding in place when nobody else sees it; else it copies the bindings before it and shares those behind. So the
- * chain never grows beyond the number of variables.
+ * Task-locals: a chain of bindings, at most one for a variable, that is never changed while it is shared, so a child
+ * shares its parent's chain by counting one reference: starting a task costs nothing more, however many variables are
+ * set. get walks the chain. set changes the binding in place when nobody else sees it; else it copies the bindings
+ * before it and shares those behind. So the chain never grows beyond the number of variables.
  */
 #include "task/local.h"
 
@@ -37,12 +38,15 @@ static struct bide__binding *make(const struct bide_local *local, void *value, s
     struct bide__binding *binding = malloc(sizeof *binding);
 
     if (binding)
-        *binding = (struct bide__binding){ .local = local, .value = value, .older = bide__bindings_share(older), .references = 1 };
+        *binding = (struct bide__binding){
+            .local = local, .value = value, .older = bide__bindings_share(older), .references = 1
+        };
     return binding;
 }
 
 /* The chain with `local` bound to `value` instead of what `found` says; NULL without memory. */
-static struct bide__binding *copy_up_to(const struct bide__binding *from, const struct bide__binding *found, const struct bide_local *local, void *value)
+static struct bide__binding *copy_up_to(const struct bide__binding *from, const struct bide__binding *found,
+                                        const struct bide_local *local, void *value)
 {
     if (from == found)
         return make(local, value, found->older);
@@ -70,7 +74,8 @@ int bide_local_set(bide_local *local, void *value)
         found->value = value;
         return 0;
     }
-    struct bide__binding *bindings = found ? copy_up_to(task->bindings, found, local, value) : make(local, value, task->bindings);
+    struct bide__binding *bindings =
+        found ? copy_up_to(task->bindings, found, local, value) : make(local, value, task->bindings);
     if (!bindings)
         return bide_fail(-ENOMEM, "bide_local_set: no memory");
     bide__bindings_release(task->bindings);

@@ -1,10 +1,11 @@
 /*
  * Coroutine values that nobody starts, in debug mode: Python's "coroutine was never awaited".
  *
- * A value is known by the address of its arguments: a place in the frame of who made it, which is unique while the value can be used. It is written down when a task makes it, and struck out when it is
- * started, called or refused. What is left when its task ends was forgotten; so was what is left when the same place is used again
- * (but for calls without arguments: they stay good). Both are O(1) by a hash table, but for the end of a task, which looks at the whole
- * table. Values made by callbacks and by other threads are not watched.
+ * A value is known by the address of its arguments: a place in the frame of who made it, which is unique while the
+ * value can be used. It is written down when a task makes it, and struck out when it is started, called or refused.
+ * What is left when its task ends was forgotten; so was what is left when the same place is used again (but for calls
+ * without arguments: they stay good). Both are O(1) by a hash table, but for the end of a task, which looks at the
+ * whole table. Values made by callbacks and by other threads are not watched.
  */
 #include <stdint.h>
 #include <stdio.h>
@@ -31,7 +32,8 @@ static void strike_out(struct bide__made_coroutine **place, bool report)
     struct bide__made_coroutine *made = *place;
 
     if (report)
-        fprintf(stderr, "bide: coroutine '%s' was never awaited (made at %s:%d in task '%s')\n", made->coroutine.name, made->coroutine.file, made->coroutine.line, made->task->name);
+        fprintf(stderr, "bide: coroutine '%s' was never awaited (made at %s:%d in task '%s')\n", made->coroutine.name,
+                made->coroutine.file, made->coroutine.line, made->task->name);
     *place = made->next;
     free(made);
 }

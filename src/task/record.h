@@ -16,23 +16,28 @@
 
 enum { BIDE__INLINE_ARGUMENTS = 64 /* bytes of arguments that fit into the record itself */ };
 
-/* A living task. Shares its page with the first frames of its stack, so every byte here is one less for an idle task's own. */
+/*
+ * A living task. Shares its page with the first frames of its stack, so every byte here is one less for an idle
+ * task's own.
+ */
 struct bide__record {
     struct bide__coroutine coroutine; /* first: the ready queue holds its address */
     struct bide_loop *loop;
-    struct bide_scope *scope;    /* the innermost scope the task is in */
-    struct bide__waiter *waiter; /* what it waits for; NULL: it runs, is ready, or waits for something that cannot be given up */
-    struct bide_scope *self;     /* the scope that bide_cancel() cancels: &root, or for main the one around the user's main */
+    struct bide_scope *scope; /* the innermost scope the task is in */
+    /* what it waits for; NULL: it runs, is ready, or waits for something that cannot be given up */
+    struct bide__waiter *waiter;
+    /* the scope that bide_cancel() cancels: &root, or for main the one around the user's main */
+    struct bide_scope *self;
     int (*entry)(void *arguments);
     void *arguments;
     int result;
-    int escaped; /* what a block that was left by a plain `return` would have made of -ECANCELED; see scope.c */
+    int escaped;     /* what a block that was left by a plain `return` would have made of -ECANCELED; see scope.c */
     int *ret_result; /* where to store the result, or NULL */
-    struct bide_group *group; /* the owner; NULL: the main task */
+    struct bide_group *group;             /* the owner; NULL: the main task */
     struct bide__record *next, *previous; /* siblings */
-    struct bide_task *handle;      /* NULL: nobody asked for one */
-    struct bide__failure *failure; /* message and trace of the last error */
-    struct bide__binding *bindings; /* task-locals */
+    struct bide_task *handle;             /* NULL: nobody asked for one */
+    struct bide__failure *failure;        /* message and trace of the last error */
+    struct bide__binding *bindings;       /* task-locals */
     const char *name;
     const char *file;
     int line;
@@ -64,28 +69,29 @@ struct bide_task {
 struct bide__run {
     struct bide_loop *loop;
     bide_run_options options;
-    struct bide_group *background; /* owns the tasks that are started without a group */
+    struct bide_group *background;  /* owns the tasks that are started without a group */
     struct bide__record *main_task; /* runs one main after the other, and holds the background group */
-    struct bide_scope *main_scope; /* what Ctrl-C cancels; NULL when no main runs */
-    struct bide_task *main_handle; /* those of the mains, if anybody asked for them */
+    struct bide_scope *main_scope;  /* what Ctrl-C cancels; NULL when no main runs */
+    struct bide_task *main_handle;  /* those of the mains, if anybody asked for them */
     struct bide__slab handles;
-    size_t live; /* tasks */
-    bide_coroutine main; /* entry NULL: none to run */
+    size_t live;          /* tasks */
+    bide_coroutine main;  /* entry NULL: none to run */
     void *main_arguments; /* the copy of its arguments, if one was made */
-    int result; /* of the last main that has ended */
+    int result;           /* of the last main that has ended */
     struct bide__failure *failure;
-    int thread; /* the kernel's number of the one it was opened in */
-    int interrupted; /* the signal that cancelled main, 0: none */
-    bool stop;       /* the loop is to return: main has ended, or bide_stop */
-    bool closing;    /* main_task is to end when it has no main to run */
-    bool idle;       /* main_task is parked between two mains */
-    bool stopped;    /* the last run was stopped before its main had ended */
-    bool forever;    /* the end of a main is no reason to return */
+    int thread;           /* the kernel's number of the one it was opened in */
+    int interrupted;      /* the signal that cancelled main, 0: none */
+    bool stop;            /* the loop is to return: main has ended, or bide_stop */
+    bool closing;         /* main_task is to end when it has no main to run */
+    bool idle;            /* main_task is parked between two mains */
+    bool stopped;         /* the last run was stopped before its main had ended */
+    bool forever;         /* the end of a main is no reason to return */
     bool cancel_at_start; /* a main that has not begun is cancelled at once */
-    bool ended;      /* main_task has ended */
+    bool ended;           /* main_task has ended */
     bool watches_overflow;
     struct bide__debug_thing *things; /* debug mode: what is open; see debug.c */
-    struct bide__made_coroutine **made; /* debug mode: values nobody has started yet, a hash table; see never_started.c */
+    /* debug mode: values nobody has started yet, a hash table; see never_started.c */
+    struct bide__made_coroutine **made;
 };
 
 /* The running task's record, NULL outside of one. */
@@ -102,10 +108,11 @@ static inline struct bide__run *bide__run_of(const struct bide_loop *loop)
 }
 
 /*
- * Makes a task that runs the coroutine and puts it into the ready queue. group: NULL for main. with_handle: gives it a handle. NULL + *ret_error (-ENOMEM, -EAGAIN)
- * with a message.
+ * Makes a task that runs the coroutine and puts it into the ready queue. group: NULL for main. with_handle: gives it
+ * a handle. NULL + *ret_error (-ENOMEM, -EAGAIN) with a message.
  */
-struct bide__record *bide__spawn(struct bide_loop *loop, struct bide_group *group, const struct bide_coroutine *coroutine, bool with_handle, int *ret_error);
+struct bide__record *bide__spawn(struct bide_loop *loop, struct bide_group *group,
+                                 const struct bide_coroutine *coroutine, bool with_handle, int *ret_error);
 
 /* Gives a living task a handle if it has none. NULL without memory. */
 struct bide_task *bide__handle_of(struct bide__record *record);

@@ -1,8 +1,10 @@
 /*
  * Coroutines given to a loop from another thread.
  *
- * The call is counted: the thread holds it, and so does the loop from the post until the task has ended. Its state is under a lock, with a condition for the thread that waits. The task is
- * started in the loop by a message; a cancellation travels as a message too. Must never happen: the loop blocking on the lock for longer than a few stores.
+ * The call is counted: the thread holds it, and so does the loop from the post until the task has ended. Its state is
+ * under a lock, with a condition for the thread that waits. The task is started in the loop by a message; a
+ * cancellation travels as a message too. Must never happen: the loop blocking on the lock for longer than a few
+ * stores.
  */
 #include <errno.h>
 #include <math.h>
@@ -125,11 +127,14 @@ int bide_run_coroutine_threadsafe(bide_loop *loop, bide_coroutine coroutine, bid
 /* Under the lock: waits until it has ended, or the deadline. */
 static int wait_until(bide_remote_call *call, double seconds)
 {
-    int64_t deadline = bide__deadline_after(bide__clock_now(), seconds < 0 ? 0 : seconds); /* the past is no valid time for the condition */
-    const struct timespec until = { .tv_sec = (time_t)(deadline / BIDE__SECOND), .tv_nsec = (long)(deadline % BIDE__SECOND) };
+    int64_t deadline = bide__deadline_after(
+        bide__clock_now(), seconds < 0 ? 0 : seconds); /* the past is no valid time for the condition */
+    const struct timespec until = { .tv_sec = (time_t)(deadline / BIDE__SECOND),
+                                    .tv_nsec = (long)(deadline % BIDE__SECOND) };
 
     while (!call->done) {
-        int err = deadline == BIDE__FOREVER ? pthread_cond_wait(&call->ended, &call->lock) : pthread_cond_timedwait(&call->ended, &call->lock, &until);
+        int err = deadline == BIDE__FOREVER ? pthread_cond_wait(&call->ended, &call->lock)
+                                            : pthread_cond_timedwait(&call->ended, &call->lock, &until);
 
         if (err == ETIMEDOUT && !call->done)
             return -ETIMEDOUT;

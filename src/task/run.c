@@ -1,9 +1,11 @@
 /*
  * run: a loop, the main task, and the end of both.
  *
- * One task, the resident, runs all mains of a runner, one after the other, and parks in between. Its stack holds two scopes around a main: the background group, which owns the tasks that are started
- * without a group, and inside it the scope that Ctrl-C and bide_cancel(main) cancel. So a cancellation of main does not touch the background tasks; they live until the runner is closed (for bide_run: until
- * main has ended), are cancelled then, and waited for. At last the worker threads are joined and everything is given back.
+ * One task, the resident, runs all mains of a runner, one after the other, and parks in between. Its stack holds two
+ * scopes around a main: the background group, which owns the tasks that are started without a group, and inside it
+ * the scope that Ctrl-C and bide_cancel(main) cancel. So a cancellation of main does not touch the background tasks;
+ * they live until the runner is closed (for bide_run: until main has ended), are cancelled then, and waited for. At
+ * last the worker threads are joined and everything is given back.
  *
  * Must never happen: a task that outlives its runner; a signal handler of ours that stays when no main runs.
  */
@@ -63,7 +65,8 @@ static void run_main(struct bide__run *run, struct bide__record *task)
     task->self = &task->root;
     bide__scope_close(&scope, result);
     if (run->closing)
-        bide__scope_cancel(&run->background->scope); /* before main's handle ends: who waits for it is cancelled, as asyncio does it */
+        bide__scope_cancel(
+            &run->background->scope); /* before main's handle ends: who waits for it is cancelled, as asyncio does it */
     if (task->loop->debug)
         bide__debug_never_started(run, task);
     main_ended(run, task, result);
@@ -122,7 +125,8 @@ static void watch_for(struct bide__run *run, int number, void (*callback)(void *
 
     if (getpid() != bide__debug_thread() || sigaction(number, NULL, &action) < 0 || action.sa_handler != SIG_DFL)
         return;
-    bide_add_signal_handler(run->loop, number, callback, run); /* another loop has the signals: then it is not ours to handle */
+    bide_add_signal_handler(run->loop, number, callback,
+                            run); /* another loop has the signals: then it is not ours to handle */
 }
 
 static void forget(struct bide__run *run, int number, void (*callback)(void *run))

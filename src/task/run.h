@@ -6,13 +6,19 @@
 
 #include "task/record.h"
 
-/* Opens a loop and starts the task that runs the mains. NULL options: the defaults. 0 or -errno with a message; *ret_run is given back with bide__run_close. */
+/*
+ * Opens a loop and starts the task that runs the mains. NULL options: the defaults. 0 or -errno with a message;
+ * *ret_run is given back with bide__run_close.
+ */
 int bide__run_open(const bide_run_options *options, struct bide__run **ret_run);
 
 /* Gives the resident task a main to run with the next turn; its arguments stay where they are. There is none. */
 void bide__run_begin(struct bide__run *run, const bide_coroutine *main);
 
-/* Turns the loop until the main has ended, or bide_stop; with Ctrl-C watched for. The main, if there is one, is run->main. */
+/*
+ * Turns the loop until the main has ended, or bide_stop; with Ctrl-C watched for. The main, if there is one, is
+ * run->main.
+ */
 void bide__run_turn(struct bide__run *run);
 
 /* Ends it: cancels what is left, waits for it, frees. */

@@ -1,8 +1,9 @@
 /*
  * Runners: a loop for several runs, and bide_run, which opens one, runs one main and closes.
  *
- * A main that bide_stop has interrupted stays where it is until it is resumed, or cancelled by close. Its arguments are copied, because the frame they lie in may be gone by then; those of bide_run's main
- * are not, because nothing resumes it. All functions are refused in a running loop of the same thread.
+ * A main that bide_stop has interrupted stays where it is until it is resumed, or cancelled by close. Its arguments
+ * are copied, because the frame they lie in may be gone by then; those of bide_run's main are not, because nothing
+ * resumes it. All functions are refused in a running loop of the same thread.
  */
 #include <assert.h>
 #include <errno.h>
@@ -54,7 +55,8 @@ int bide_run_with(bide_coroutine main, const bide_run_options *options)
     interrupting_signal = 0;
     bide__coroutine_taken(main.arguments);
     if (bide__loop)
-        return bide_fail(-EDEADLK, "bide_run cannot be called from a running event loop (the one that runs in this thread)");
+        return bide_fail(-EDEADLK,
+                         "bide_run cannot be called from a running event loop (the one that runs in this thread)");
     if (!options)
         options = &defaults;
     int err = bide__run_open(options, &run);
@@ -76,7 +78,8 @@ int bide_runner_open(bide_runner *ret_runner, const bide_run_options *options)
 {
     assert(!ret_runner->run && "a runner was opened that is open");
     if (bide__loop)
-        return bide_fail(-EDEADLK, "bide_runner_open cannot be called from a running event loop (the one that runs in this thread)");
+        return bide_fail(
+            -EDEADLK, "bide_runner_open cannot be called from a running event loop (the one that runs in this thread)");
     return bide__run_open(options, &ret_runner->run);
 }
 
@@ -85,7 +88,8 @@ static int may_run(const bide_runner *runner, const char *call)
     if (!runner->run)
         return bide_fail(-EBADF, "%s: the runner is not open", call);
     if (bide__loop)
-        return bide_fail(-EDEADLK, "%s cannot be called from a running event loop (the one that runs in this thread)", call);
+        return bide_fail(-EDEADLK, "%s cannot be called from a running event loop (the one that runs in this thread)",
+                         call);
     if (runner->run->thread != bide__debug_thread())
         return bide_fail(-EPERM, "%s: the runner was opened in another thread", call);
     interrupting_signal = 0;

@@ -1,19 +1,25 @@
 /*
  * Cancellation scopes: a tree through all tasks.
  *
- * Each task stands in a chain of scopes, innermost first, that ends at its root scope; the root's parent is the scope of the group that owns the task, so the chains form
- * one tree. A scope is `effective` when waits in it answer -ECANCELED: when it was cancelled itself, or its parent is effective and it is no shield. This is
- * worked out eagerly: cancel walks the tree below once, marks, and withdraws the waits; entering copies the parent's mark. So the test at each wait is one load,
- * however deep the tree is, and a wait can never miss a cancellation (level-triggered; asyncio's edge, once ignored, is lost for ever).
+ * Each task stands in a chain of scopes, innermost first, that ends at its root scope; the root's parent is the scope
+ * of the group that owns the task, so the chains form one tree. A scope is `effective` when waits in it answer
+ * -ECANCELED: when it was cancelled itself, or its parent is effective and it is no shield. This is worked out
+ * eagerly: cancel walks the tree below once, marks, and withdraws the waits; entering copies the parent's mark. So
+ * the test at each wait is one load, however deep the tree is, and a wait can never miss a cancellation
+ * (level-triggered; asyncio's edge, once ignored, is lost for ever).
  *
- * enter and close: O(1), plus the timer. cancel: O(scopes and tasks inside), with an explicit work list: no recursion, however long the chain of tasks.
+ * enter and close: O(1), plus the timer. cancel: O(scopes and tasks inside), with an explicit work list: no
+ * recursion, however long the chain of tasks.
  *
- * The scope that is the cause translates (R3). At the end of a timeout -ECANCELED becomes -ETIMEDOUT if its deadline had passed and nothing around it was cancelled; when
- * both fell together the outer one wins. What a block makes of -ECANCELED reaches the user through `err`, or through bide(). Only a plain `return` has fixed its value before
- * we are asked: then the outcome is remembered in task->escaped until the task's next wait, and the next place that sees -ECANCELED without being cancelled (an enclosing
- * block, a bide() of a caller, the end of the task) takes it for that.
+ * The scope that is the cause translates (R3). At the end of a timeout -ECANCELED becomes -ETIMEDOUT if its deadline
+ * had passed and nothing around it was cancelled; when both fell together the outer one wins. What a block makes of
+ * -ECANCELED reaches the user through `err`, or through bide(). Only a plain `return` has fixed its value before we
+ * are asked: then the outcome is remembered in task->escaped until the task's next wait, and the next place that sees
+ * -ECANCELED without being cancelled (an enclosing block, a bide() of a caller, the end of the task) takes it for
+ * that.
  *
- * Must never happen: a scope closed out of order; a cancellation that touches what lies behind a shield; user code run inside cancel.
+ * Must never happen: a scope closed out of order; a cancellation that touches what lies behind a shield; user code
+ * run inside cancel.
  */
 #include "task/scope.h"
 
@@ -47,8 +53,8 @@ static void begin_grace(struct bide_scope *shield)
 }
 
 /*
- * Marks `scope` and the scopes of the same task inside it, up to the outermost shield; puts the groups among them on the work list; withdraws what the task waits for if
- * no shield protects it.
+ * Marks `scope` and the scopes of the same task inside it, up to the outermost shield; puts the groups among them on
+ * the work list; withdraws what the task waits for if no shield protects it.
  */
 static void affect(struct bide_scope *scope, struct bide_group **work)
 {
@@ -108,9 +114,9 @@ static struct bide__record *current_for_block(const char *block)
     return task;
 }
 
-static bide_scope *enter_timeout(struct bide__record *task, bide_scope *scope, int64_t deadline, double seconds, int *ret_error)
+static bide_scope *enter_timeout(struct bide__record *task, bide_scope *scope, int64_t deadline, double seconds,
+                                 int *ret_error)
 {
-
     *ret_error = 0;
     scope->ret_error = ret_error;
     scope->seconds = seconds;
@@ -159,11 +165,12 @@ static int translate_timeout(struct bide_scope *scope, int err)
     if (err != -ECANCELED || !scope->cancelled || scope->parent->effective)
         return err;
     if (scope->no_timer) {
-        bide__failure_set(&scope->task->failure, -ENOMEM, "no memory for the timer of a timeout (%s:%d)", scope->file, scope->line);
+        bide__failure_set(&scope->task->failure, -ENOMEM, "no memory for the timer of a timeout (%s:%d)", scope->file,
+                          scope->line);
         return -ENOMEM;
     }
-    bide__failure_set(&scope->task->failure, -ETIMEDOUT, "timed out after %.3g s (%s:%d)", scope->seconds > 0 ? scope->seconds : 0.0, scope->file,
-                      scope->line);
+    bide__failure_set(&scope->task->failure, -ETIMEDOUT, "timed out after %.3g s (%s:%d)",
+                      scope->seconds > 0 ? scope->seconds : 0.0, scope->file, scope->line);
     return -ETIMEDOUT;
 }
 
@@ -218,7 +225,8 @@ int bide__return_error(int err, struct bide_scope *enclosing, const char *expres
 
     for (struct bide_scope *scope = enclosing; scope; scope = scope->lexical) {
         if (scope->kind == BIDE__SCOPE_WITH)
-            bide__with_cleanup((struct bide__with *)scope); /* before a group outside is closed: its children may need what this holds */
+            bide__with_cleanup((struct bide__with *)
+                                   scope); /* before a group outside is closed: its children may need what this holds */
         else
             err = bide__scope_close(scope, err);
     }
@@ -250,7 +258,8 @@ int bide__reschedule(bide_scope *scope, double when)
     if (!scope)
         return bide_fail(-EINVAL, "bide_reschedule: there is no bide_timeout block around it in this function");
     if (scope->cancelled)
-        return bide_fail(-EALREADY, "bide_reschedule: the deadline of the block at %s:%d has passed", scope->file, scope->line);
+        return bide_fail(-EALREADY, "bide_reschedule: the deadline of the block at %s:%d has passed", scope->file,
+                         scope->line);
     struct bide_loop *loop = scope->task->loop;
     int64_t deadline = bide__nanoseconds(when);
 
@@ -268,13 +277,17 @@ bool bide__expired(const bide_scope *scope)
     return scope && scope->cancelled;
 }
 
-/* Works out `effective` anew for the scopes of a task from `scope` inwards. The chain leads outwards, so each is found by counting: few scopes, and rarely. */
+/*
+ * Works out `effective` anew for the scopes of a task from `scope` inwards. The chain leads outwards, so each is
+ * found by counting: few scopes, and rarely.
+ */
 static void refresh(struct bide__record *task, struct bide_scope *scope)
 {
     for (;;) {
         struct bide_scope *inner = NULL;
 
-        scope->effective = scope->cancelled || (scope->kind != BIDE__SCOPE_SHIELD && scope->parent && scope->parent->effective);
+        scope->effective =
+            scope->cancelled || (scope->kind != BIDE__SCOPE_SHIELD && scope->parent && scope->parent->effective);
         for (struct bide_scope *s = task->scope; s != scope; s = s->parent)
             inner = s;
         if (!inner)

@@ -9,7 +9,8 @@
 #include "task/record.h"
 
 /* Puts the running task (or, for a task's root, a task that does not run yet) into a scope whose parent is `parent`. */
-static inline void bide__scope_begin(struct bide_scope *scope, struct bide__record *task, struct bide_scope *parent, enum bide__scope_kind kind)
+static inline void bide__scope_begin(struct bide_scope *scope, struct bide__record *task, struct bide_scope *parent,
+                                     enum bide__scope_kind kind)
 {
     scope->task = task;
     scope->parent = parent;
@@ -18,12 +19,15 @@ static inline void bide__scope_begin(struct bide_scope *scope, struct bide__reco
     task->scope = scope;
 }
 
-/* Cancels a scope: marks it and all that it encloses, up to shields, and withdraws the waits of the tasks in there. Does not wait. */
+/*
+ * Cancels a scope: marks it and all that it encloses, up to shields, and withdraws the waits of the tasks in there.
+ * Does not wait.
+ */
 void bide__scope_cancel(struct bide_scope *scope);
 
 /*
- * Leaves a scope that is the innermost of the running task: for a group, waits for the children. Returns what the block makes of `err`, which is stored in *ret_error too.
- * A closed scope: err.
+ * Leaves a scope that is the innermost of the running task: for a group, waits for the children. Returns what the
+ * block makes of `err`, which is stored in *ret_error too. A closed scope: err.
  */
 int bide__scope_close(struct bide_scope *scope, int err);
 
@@ -43,7 +47,10 @@ int bide__group_close(struct bide_group *group, int err);
 /* A child of the group has ended; its record is still whole. */
 void bide__group_child_ended(struct bide_group *group, struct bide__record *child, int result);
 
-/* Makes `err` the error of the group, if it is the first, with a copy of the message in `failure`, and cancels what runs in it. */
+/*
+ * Makes `err` the error of the group, if it is the first, with a copy of the message in `failure`, and cancels what
+ * runs in it.
+ */
 void bide__group_fail(struct bide_group *group, int err, const struct bide__failure *failure);
 
 /* A group of the running task that is not written as a block. */

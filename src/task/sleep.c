@@ -32,7 +32,8 @@ int bide_sleep(double seconds)
         bide__yield(task->loop);
         return task->scope->effective ? -ECANCELED : 0;
     }
-    struct sleeper sleeper = { .waiter = { .task = task, .withdraw = withdraw_sleep, .what = "the end of its sleep" }, .timer = { .expire = wake_up } };
+    struct sleeper sleeper = { .waiter = { .task = task, .withdraw = withdraw_sleep, .what = "the end of its sleep" },
+                               .timer = { .expire = wake_up } };
     int64_t deadline = bide__deadline_after(bide__loop_now(task->loop), seconds);
     if (deadline != BIDE__FOREVER && bide__timer_arm(&task->loop->timers, &sleeper.timer, deadline) < 0)
         return bide_fail(-ENOMEM, "bide_sleep: no memory for the timer");
@@ -41,5 +42,6 @@ int bide_sleep(double seconds)
 
 double bide_time(void)
 {
-    return (double)(bide__loop ? bide__loop_now(bide__loop) : bide__clock_now()) / 1e9; /* divided, so that whole seconds are exact */
+    return (double)(bide__loop ? bide__loop_now(bide__loop) : bide__clock_now()) /
+           1e9; /* divided, so that whole seconds are exact */
 }

@@ -1,13 +1,16 @@
 /*
  * Tasks: a call that runs later on its own stack.
  *
- * spawn takes a pooled stack, copies the arguments, and queues the record: about ten stores when the stack is warm. The stack's flow of control loops in its trampoline, so
- * a stack that was used before only needs its record filled in; when a task ends it gives its stack back and parks in the trampoline. Arguments that do not fit the record are
+ * spawn takes a pooled stack, copies the arguments, and queues the record: about ten stores when the stack is warm.
+ * The stack's flow of control loops in its trampoline, so a stack that was used before only needs its record filled
+ * in; when a task ends it gives its stack back and parks in the trampoline. Arguments that do not fit the record are
  * placed below it, which needs the trampoline to be made anew.
  *
- * A handle is a separate small block, made only when somebody asks: it outlives the task, until its group ends or it is forgotten; the stack does not.
+ * A handle is a separate small block, made only when somebody asks: it outlives the task, until its group ends or it
+ * is forgotten; the stack does not.
  *
- * Must never happen: a record touched after its stack was given back (the next spawn may have it); the body run inside create_task.
+ * Must never happen: a record touched after its stack was given back (the next spawn may have it); the body run
+ * inside create_task.
  */
 #include <assert.h>
 #include <errno.h>
@@ -46,9 +49,11 @@ void bide__handle_end(struct bide__run *run, struct bide__record *record, int re
 
     task->has_ended = true;
     task->result = result;
-    task->u.ended.failure = record->failure && record->failure->code == result ? bide__failure_copy(record->failure) : NULL;
+    task->u.ended.failure =
+        record->failure && record->failure->code == result ? bide__failure_copy(record->failure) : NULL;
     task->u.ended.name = record->name;
-    task->read = record->ret_result || !record->group || !record->group->keep_going; /* a group hands its children's errors on itself */
+    task->read = record->ret_result || !record->group ||
+                 !record->group->keep_going; /* a group hands its children's errors on itself */
     while (observer) {
         struct bide__observer *next = observer->next;
 
@@ -59,7 +64,10 @@ void bide__handle_end(struct bide__run *run, struct bide__record *record, int re
         bide__handle_free(run, task);
 }
 
-/* The end of a task: hands on its result, then gives its stack back. The record may be another task's when this function has returned. */
+/*
+ * The end of a task: hands on its result, then gives its stack back. The record may be another task's when this
+ * function has returned.
+ */
 static void finish(struct bide__record *record, int result)
 {
     struct bide_loop *loop = record->loop;
@@ -69,7 +77,8 @@ static void finish(struct bide__record *record, int result)
     assert(record->scope == &record->root);
     result = bide__scope_unescape(record, result);
     if (result < 0 && result != -ECANCELED)
-        bide__failure_trace(&record->failure, result, (struct bide__trace_line){ record->name, record->file, record->line, 1 });
+        bide__failure_trace(&record->failure, result,
+                            (struct bide__trace_line){ record->name, record->file, record->line, 1 });
     if (record->ret_result)
         *record->ret_result = result;
     if (__builtin_expect(loop->debug, 0))
@@ -140,7 +149,8 @@ static void fill_in(struct bide__record *record, struct bide_group *group, const
     bide__scope_begin(&record->root, record, group ? &group->scope : NULL, BIDE__SCOPE_TASK);
 }
 
-struct bide__record *bide__spawn(struct bide_loop *loop, struct bide_group *group, const struct bide_coroutine *coroutine, bool with_handle, int *ret_error)
+struct bide__record *bide__spawn(struct bide_loop *loop, struct bide_group *group,
+                                 const struct bide_coroutine *coroutine, bool with_handle, int *ret_error)
 {
     struct bide__run *run = bide__run_of(loop);
     bool fresh;
@@ -148,8 +158,8 @@ struct bide__record *bide__spawn(struct bide_loop *loop, struct bide_group *grou
     if (__builtin_expect(loop->debug, 0))
         bide__coroutine_taken(coroutine->arguments);
     if (coroutine->size > loop->stacks.options.stack_size / 2) {
-        *ret_error = bide_fail(-ENOMEM, "start task '%s': %zu bytes of arguments do not fit on a stack of %zu", coroutine->name, coroutine->size,
-                               loop->stacks.options.stack_size);
+        *ret_error = bide_fail(-ENOMEM, "start task '%s': %zu bytes of arguments do not fit on a stack of %zu",
+                               coroutine->name, coroutine->size, loop->stacks.options.stack_size);
         return NULL;
     }
     if (bide__ready_reserve(loop) < 0) {
@@ -158,8 +168,11 @@ struct bide__record *bide__spawn(struct bide_loop *loop, struct bide_group *grou
     }
     struct bide__record *record = bide__stack_take(&loop->stacks, &fresh);
     if (!record) {
-        *ret_error = errno == EAGAIN ? bide_fail(-EAGAIN, "start task '%s': %zu tasks are alive, the limit", coroutine->name, run->live)
-                                     : bide_fail(-ENOMEM, "start task '%s': no memory for a stack (%zu tasks are alive)", coroutine->name, run->live);
+        *ret_error =
+            errno == EAGAIN
+                ? bide_fail(-EAGAIN, "start task '%s': %zu tasks are alive, the limit", coroutine->name, run->live)
+                : bide_fail(-ENOMEM, "start task '%s': no memory for a stack (%zu tasks are alive)", coroutine->name,
+                            run->live);
         bide__ready_unreserve(loop);
         return NULL;
     }
@@ -202,7 +215,8 @@ static struct bide_group *group_or_background(struct bide_group *group)
     return bide__run_of(bide__loop)->background;
 }
 
-static struct bide__record *start(struct bide_group *group, const struct bide_coroutine *coroutine, bool with_handle, int *ret_error)
+static struct bide__record *start(struct bide_group *group, const struct bide_coroutine *coroutine, bool with_handle,
+                                  int *ret_error)
 {
     struct bide_group *owner = group_or_background(group);
     struct bide__record *record = bide__spawn(owner->loop, owner, coroutine, with_handle, ret_error);

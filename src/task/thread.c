@@ -1,8 +1,9 @@
 /*
  * to_thread and executors: a job whose structure, with the arguments, lies on the waiting task's stack.
  *
- * That is safe because the wait never ends before the thread is done with it: a cancellation takes the job back while it is queued, and waits for the end otherwise. The
- * arguments themselves are used in place: they live in the caller's block.
+ * That is safe because the wait never ends before the thread is done with it: a cancellation takes the job back while
+ * it is queued, and waits for the end otherwise. The arguments themselves are used in place: they live in the
+ * caller's block.
  */
 #include <assert.h>
 #include <errno.h>

@@ -1,6 +1,7 @@
 /*
- * The tree of tasks. A task owns what is in the groups of its scopes; the main task's outermost group is the run's own. Printing walks that, group by group, without memory
- * of its own; deeper than DEPTH_MAX it only says that there is more.
+ * The tree of tasks. A task owns what is in the groups of its scopes; the main task's outermost group is the run's
+ * own. Printing walks that, group by group, without memory of its own; deeper than DEPTH_MAX it only says that there
+ * is more.
  */
 #include "task/tree.h"
 
@@ -41,7 +42,8 @@ static void print_children(FILE *to, const struct bide__record *task, char *inde
         for (const struct bide_scope *scope = task->scope; scope; scope = outwards(task, scope)) {
             if (scope->kind != BIDE__SCOPE_GROUP || at++ != number)
                 continue;
-            for (const struct bide__record *child = ((const struct bide_group *)scope)->first; child; child = child->next)
+            for (const struct bide__record *child = ((const struct bide_group *)scope)->first; child;
+                 child = child->next)
                 print_task(to, child, indent, depth, child == last);
         }
     }
@@ -52,7 +54,11 @@ static void print_task(FILE *to, const struct bide__record *task, char *indent, 
     size_t length = strlen(indent);
     const char *state = task->waiter && task->waiter->what ? task->waiter->what : NULL;
 
-    fprintf(to, "%s%s'%s' (%s:%d) ", indent, depth == 0 ? "" : is_last ? "`-- " : "|-- ", task->name, task->file, task->line);
+    fprintf(to, "%s%s'%s' (%s:%d) ", indent,
+            depth == 0 ? ""
+            : is_last  ? "`-- "
+                       : "|-- ",
+            task->name, task->file, task->line);
     if (&task->coroutine == task->loop->current)
         fprintf(to, "runs");
     else if (state)

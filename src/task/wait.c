@@ -1,9 +1,10 @@
 /*
  * Waiting: how a task parks, how it is woken, and how a cancellation gets it out.
  *
- * Every wait in bide is a struct bide__waiter on the waiting task's stack. Whoever fulfils it calls wake once; a cancellation calls withdraw, which ends the wait with
- * -ECANCELED if it has not been fulfilled. Both clear task->waiter, so the one that comes second finds nothing to do: a wait that was fulfilled is never
- * taken back (R2), a wait that was withdrawn never happens (R1). All in O(1).
+ * Every wait in bide is a struct bide__waiter on the waiting task's stack. Whoever fulfils it calls wake once; a
+ * cancellation calls withdraw, which ends the wait with -ECANCELED if it has not been fulfilled. Both clear
+ * task->waiter, so the one that comes second finds nothing to do: a wait that was fulfilled is never taken back (R2),
+ * a wait that was withdrawn never happens (R1). All in O(1).
  *
  * Must never happen: a task woken twice for one wait; a waiter left in a list when its function returns.
  */
@@ -119,7 +120,8 @@ int64_t bide__op_run(struct bide__op *op)
             bide__yield(loop);
         return op->result;
     }
-    struct op_waiter waiter = { .waiter = { .task = task, .withdraw = withdraw_op, .what = what_of[op->kind] }, .op = op };
+    struct op_waiter waiter = { .waiter = { .task = task, .withdraw = withdraw_op, .what = what_of[op->kind] },
+                                .op = op };
     task->waiter = &waiter.waiter;
     if (__builtin_expect(loop->hooks != NULL, 0))
         loop->hooks->before_wait(loop->hooks, task);

@@ -5,8 +5,9 @@
 #include "task/record.h"
 
 /*
- * A wait in progress; lies on the waiting task's stack. `withdraw` ends it because of a cancellation: it takes the waiter out of wherever it stands and
- * calls bide__wake(waiter, -ECANCELED), now or (an operation of the kernel) later. NULL: the wait cannot be given up.
+ * A wait in progress; lies on the waiting task's stack. `withdraw` ends it because of a cancellation: it takes the
+ * waiter out of wherever it stands and calls bide__wake(waiter, -ECANCELED), now or (an operation of the kernel)
+ * later. NULL: the wait cannot be given up.
  */
 struct bide__waiter {
     struct bide__record *task;
@@ -18,12 +19,15 @@ struct bide__waiter {
 };
 
 /*
- * The beginning of every call that may wait. 0; -ECANCELED, after a turn for the others, in a cancelled scope; -EPERM with a message outside of a task. ret_task: the
- * running task.
+ * The beginning of every call that may wait. 0; -ECANCELED, after a turn for the others, in a cancelled scope; -EPERM
+ * with a message outside of a task. ret_task: the running task.
  */
 int bide__checkpoint(struct bide__record **ret_task);
 
-/* Parks the running task until bide__wake; returns the result given there. The waiter's task and withdraw are set; it stands where its waker finds it. */
+/*
+ * Parks the running task until bide__wake; returns the result given there. The waiter's task and withdraw are set; it
+ * stands where its waker finds it.
+ */
 int bide__wait(struct bide__waiter *waiter);
 
 /* Ends a wait: its task becomes ready with this result. Exactly once for each wait. */
@@ -59,8 +63,9 @@ int bide__wait_in(struct bide__wait_list *list, struct bide__record *task, const
 struct bide__waiter *bide__wait_list_take(struct bide__wait_list *list);
 
 /*
- * Does an operation of the kernel: its result. Begins with a checkpoint. Cancelled while it is in progress, it returns when the kernel is done with it: -ECANCELED
- * (it did not happen) or the result that was faster. After many operations that did not wait it lets the others run.
+ * Does an operation of the kernel: its result. Begins with a checkpoint. Cancelled while it is in progress, it
+ * returns when the kernel is done with it: -ECANCELED (it did not happen) or the result that was faster. After many
+ * operations that did not wait it lets the others run.
  */
 int64_t bide__op_run(struct bide__op *op);
 

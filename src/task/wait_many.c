@@ -1,8 +1,10 @@
 /*
  * Waiting for several tasks: wait in three modes, and as_completed.
  *
- * Both put one observer to each task that is still alive, once: bide_wait for the time of the call, bide_each_completed for the time of its block (so that the order in which the tasks end is known
- * even while the block's body runs). All observers are taken out again on every way out: a task that outlives the wait keeps no trace of it. O(count), one allocation.
+ * Both put one observer to each task that is still alive, once: bide_wait for the time of the call,
+ * bide_each_completed for the time of its block (so that the order in which the tasks end is known even while the
+ * block's body runs). All observers are taken out again on every way out: a task that outlives the wait keeps no
+ * trace of it. O(count), one allocation.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -65,7 +67,8 @@ static void one_ended(struct bide__observer *observer)
     many->missing--;
     if (many->waiter.task->waiter != &many->waiter)
         return; /* woken already */
-    if (many->missing == 0 || many->mode == BIDE_FIRST_COMPLETED || (many->mode == BIDE_FIRST_EXCEPTION && failed(observer->task)))
+    if (many->missing == 0 || many->mode == BIDE_FIRST_COMPLETED ||
+        (many->mode == BIDE_FIRST_EXCEPTION && failed(observer->task)))
         bide__wake(&many->waiter, 0);
 }
 
@@ -81,18 +84,23 @@ static int enough(bide_task *const *tasks, size_t count, bide_wait_mode mode)
         done += tasks[i]->has_ended;
         any_failed |= failed(tasks[i]);
     }
-    return done == count || (done && mode == BIDE_FIRST_COMPLETED) || (any_failed && mode == BIDE_FIRST_EXCEPTION) ? 0 : -EAGAIN;
+    return done == count || (done && mode == BIDE_FIRST_COMPLETED) || (any_failed && mode == BIDE_FIRST_EXCEPTION)
+               ? 0
+               : -EAGAIN;
 }
 
 int bide_wait(bide_task **tasks, size_t count, bide_wait_mode mode)
 {
-    struct many many = { .waiter = { .withdraw = withdraw_many, .what = "several tasks" }, .count = count, .mode = mode };
+    struct many many = { .waiter = { .withdraw = withdraw_many, .what = "several tasks" },
+                         .count = count,
+                         .mode = mode };
     int err = bide__checkpoint(&many.waiter.task);
 
     if (err < 0)
         return err;
     if (count == 0 || mode < BIDE_ALL_COMPLETED || mode > BIDE_FIRST_EXCEPTION)
-        return count ? bide_fail(-EINVAL, "bide_wait: unknown mode %d", (int)mode) : bide_fail(-EINVAL, "bide_wait: no tasks were given");
+        return count ? bide_fail(-EINVAL, "bide_wait: unknown mode %d", (int)mode)
+                     : bide_fail(-EINVAL, "bide_wait: no tasks were given");
     err = enough(tasks, count, mode);
     if (err == -EAGAIN) {
         many.all = calloc(count, sizeof *many.all);

@@ -1,8 +1,10 @@
 /*
  * One attempt: a body is run once, in a process of its own, and what it leaves behind is looked at.
  *
- * The body runs as the main task of a loop with a virtual clock; around it stand the cleanups, and for bide_test_timeout_everywhere a timeout. A hook of the loop sees every wait begin: there the body is
- * cancelled if it is the turn of this wait. Afterwards come the tasks that still run, and, when the loop is closed: errors that nobody read, threads, memory, descriptors.
+ * The body runs as the main task of a loop with a virtual clock; around it stand the cleanups, and for
+ * bide_test_timeout_everywhere a timeout. A hook of the loop sees every wait begin: there the body is cancelled if it
+ * is the turn of this wait. Afterwards come the tasks that still run, and, when the loop is closed: errors that
+ * nobody read, threads, memory, descriptors.
  */
 #include "test/attempt.h"
 

@@ -1,11 +1,14 @@
 /*
  * Watched blocks of memory.
  *
- * Each block that a test allocates is noted with the calls that lead there: a hash table by address, O(1), some microseconds for walking the stack. Fresh memory is filled with 0xA5; 16 bytes behind each
- * block are guarded; a freed block is filled with 0xDD and kept until 4096 more (or 32 MiB) have been freed. So, without a sanitizer: a leak, a double free, and a write behind the
- * end or after free are each reported with the place where the block was made (and freed).
+ * Each block that a test allocates is noted with the calls that lead there: a hash table by address, O(1), some
+ * microseconds for walking the stack. Fresh memory is filled with 0xA5; 16 bytes behind each block are guarded; a
+ * freed block is filled with 0xDD and kept until 4096 more (or 32 MiB) have been freed. So, without a sanitizer: a
+ * leak, a double free, and a write behind the end or after free are each reported with the place where the block was
+ * made (and freed).
  *
- * What the C library keeps for itself (the buffer of stdout, time zones) is no leak: blocks made by it that its own data still points to are left out.
+ * What the C library keeps for itself (the buffer of stdout, time zones) is no leak: blocks made by it that its own
+ * data still points to are left out.
  *
  * Must never happen: a call back into malloc while the lock is held.
  */
@@ -272,7 +275,10 @@ static bool is_of_loader(const void *address)
     return dladdr(address, &info) && info.dli_fname && strstr(info.dli_fname, "/ld-linux");
 }
 
-/* Marks the blocks of the C library that this memory points to. The lowest bit does not count: its search trees keep a colour there. */
+/*
+ * Marks the blocks of the C library that this memory points to. The lowest bit does not count: its search trees keep
+ * a colour there.
+ */
 static bool keep_what_is_in(const void *memory, size_t size)
 {
     const uintptr_t *words = memory;
@@ -289,7 +295,10 @@ static bool keep_what_is_in(const void *memory, size_t size)
     return news;
 }
 
-/* Marks what the C library keeps for itself: what its data, its thread-local data (strerror() has a buffer there), and marked blocks point to. Thread-local storage belongs to threads. */
+/*
+ * Marks what the C library keeps for itself: what its data, its thread-local data (strerror() has a buffer there),
+ * and marked blocks point to. Thread-local storage belongs to threads.
+ */
 static void keep_those_of_c_library(void)
 {
     uintptr_t thread = (uintptr_t)__builtin_thread_pointer(), from, to;

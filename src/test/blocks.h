@@ -19,13 +19,19 @@ void bide__blocks_add(void *block, size_t size, bool fill, const void *caller);
 /* The size of a living block in *ret_size; false if it is none of ours. */
 bool bide__blocks_find(const void *block, size_t *ret_size);
 
-/* A block is freed: true if it is ours (then it is kept for a while, to see who still writes into it), false if the caller must free it. A block that was freed before ends the test. */
+/*
+ * A block is freed: true if it is ours (then it is kept for a while, to see who still writes into it), false if the
+ * caller must free it. A block that was freed before ends the test.
+ */
 bool bide__blocks_free(void *block);
 
 /* This block need not be freed. */
 void bide__blocks_ignore(const void *block);
 
-/* The end of a test: reports blocks that were written into after they were freed or beyond their end, and if `leaks` those that were not freed. */
+/*
+ * The end of a test: reports blocks that were written into after they were freed or beyond their end, and if `leaks`
+ * those that were not freed.
+ */
 void bide__blocks_check(bool leaks);
 
 /* The process is about to die in a signal handler: nothing is watched, nothing is locked any more. */

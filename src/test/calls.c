@@ -1,11 +1,12 @@
 /*
  * System calls with faults.
  *
- * A test program has its own versions of the C library's wrappers for what waits, moves bytes or makes descriptors. Each hands on to the real one, unless its turn has come to be interrupted, to say that it
- * would block, to move one byte only, or to fail. What bide asks of an io_uring is not seen here.
+ * A test program has its own versions of the C library's wrappers for what waits, moves bytes or makes descriptors.
+ * Each hands on to the real one, unless its turn has come to be interrupted, to say that it would block, to move one
+ * byte only, or to fail. What bide asks of an io_uring is not seen here.
  *
- * A faked "would block" or short transfer breaks what an edge-triggered epoll promises (that an edge comes when more is there), so the descriptor is armed again afterwards: registrations are
- * noted on their way through epoll_ctl.
+ * A faked "would block" or short transfer breaks what an edge-triggered epoll promises (that an edge comes when more
+ * is there), so the descriptor is armed again afterwards: registrations are noted on their way through epoll_ctl.
  */
 #include <errno.h>
 #include <fcntl.h>

@@ -1,7 +1,9 @@
 /*
- * Cases: the tests of the program, multiplied by the elements of bide_test_each, the backends and the repetitions; and the attempts that one case consists of.
+ * Cases: the tests of the program, multiplied by the elements of bide_test_each, the backends and the repetitions;
+ * and the attempts that one case consists of.
  *
- * A case with faults goes through the kinds of faults, and for each through n = 1, 2, ... until an attempt ends in which nothing was left to make fail. A case with seeds goes through the seeds.
+ * A case with faults goes through the kinds of faults, and for each through n = 1, 2, ... until an attempt ends in
+ * which nothing was left to make fail. A case with seeds goes through the seeds.
  */
 #include "test/cases.h"
 

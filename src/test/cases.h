@@ -30,7 +30,8 @@ int bide__cases_make(struct bide__cases *cases, const struct bide__test_command 
 void bide__cases_free(struct bide__cases *cases);
 
 /*
- * A case's attempt has ended well: prepares the next one. False if there is none: the case has passed. fired: what was to be injected has happened.
+ * A case's attempt has ended well: prepares the next one. False if there is none: the case has passed. fired: what
+ * was to be injected has happened.
  */
 bool bide__case_next(struct bide__case *one, const struct bide__test_command *command, bool fired);
 

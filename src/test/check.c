@@ -1,8 +1,9 @@
 /*
  * Checks: comparing, and saying what was different.
  *
- * Each check notes that it ran, and returns when it holds. A failing one prints its place, both sides, the task and the tree of tasks; a soft one then returns, any other
- * ends the process from wherever it is: there is no unwinding through other tasks' stacks, so nothing can go wrong on the way.
+ * Each check notes that it ran, and returns when it holds. A failing one prints its place, both sides, the task and
+ * the tree of tasks; a soft one then returns, any other ends the process from wherever it is: there is no unwinding
+ * through other tasks' stacks, so nothing can go wrong on the way.
  */
 #include <errno.h>
 #include <stdarg.h>

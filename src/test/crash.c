@@ -1,6 +1,8 @@
 /*
- * Last words. A test process that crashes, that calls exit(), or whose time is over says where it was, in which task, and who waits for what, before it dies. The handlers run on a stack of their own. What they call is
- * not made for signal handlers; the process is lost anyway, and if it gets stuck the runner kills it. Address Sanitizer reports crashes itself.
+ * Last words. A test process that crashes, that calls exit(), or whose time is over says where it was, in which task,
+ * and who waits for what, before it dies. The handlers run on a stack of their own. What they call is not made for
+ * signal handlers; the process is lost anyway, and if it gets stuck the runner kills it. Address Sanitizer reports
+ * crashes itself.
  */
 #include "test/crash.h"
 

@@ -1,6 +1,7 @@
 /*
- * Open descriptors. Which are open is asked of the kernel (/proc/self/fd), so none is missed however it came; the wrappers of the system calls that make descriptors add where. One array by number;
- * descriptors beyond its end are seen, without their places.
+ * Open descriptors. Which are open is asked of the kernel (/proc/self/fd), so none is missed however it came; the
+ * wrappers of the system calls that make descriptors add where. One array by number; descriptors beyond its end are
+ * seen, without their places.
  */
 #include "test/descriptors.h"
 

@@ -1,8 +1,9 @@
 /*
  * Faults: one thing goes wrong in a run, the n-th opportunity for it.
  *
- * Opportunities are counted by whoever offers them: the allocator, the system call wrappers, the loop's hook. What the library does for itself is not one. Deterministic as long
- * as the body is: a run with the same n fails at the same place, which is how a failure is replayed.
+ * Opportunities are counted by whoever offers them: the allocator, the system call wrappers, the loop's hook. What
+ * the library does for itself is not one. Deterministic as long as the body is: a run with the same n fails at the
+ * same place, which is how a failure is replayed.
  */
 #include "test/fault.h"
 

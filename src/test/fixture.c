@@ -1,8 +1,10 @@
 /*
  * Fixtures and cleanups.
  *
- * A fixture is a function with a memory: its first call in a test makes it, the others return the same. In the runner only the fixtures of the program are made; the tests, forked from it, inherit them. Cleanups
- * are a stack of coroutine values with copies of their arguments; running one pops it first, so one that registers another works too.
+ * A fixture is a function with a memory: its first call in a test makes it, the others return the same. In the runner
+ * only the fixtures of the program are made; the tests, forked from it, inherit them. Cleanups are a stack of
+ * coroutine values with copies of their arguments; running one pops it first, so one that registers another works
+ * too.
  */
 #include "test/fixture.h"
 

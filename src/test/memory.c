@@ -1,9 +1,11 @@
 /*
  * malloc and its kin.
  *
- * A test program's own malloc is this one: defined in the program, it is also the one that the C library and all others call. It makes the allocation fail whose turn it is
- * (bide_test_faults), notes blocks while a test runs, and otherwise hands on to the C library's allocator, or to the sanitizer's when there is one: then the sanitizer watches, and
- * only faults are added. Valgrind replaces these functions by its own: then it watches, and no allocation can be made to fail.
+ * A test program's own malloc is this one: defined in the program, it is also the one that the C library and all
+ * others call. It makes the allocation fail whose turn it is (bide_test_faults), notes blocks while a test runs, and
+ * otherwise hands on to the C library's allocator, or to the sanitizer's when there is one: then the sanitizer
+ * watches, and only faults are added. Valgrind replaces these functions by its own: then it watches, and no
+ * allocation can be made to fail.
  */
 #include "test/memory.h"
 

@@ -1,6 +1,7 @@
 /*
- * What the user sees. In a pipe: TAP, a line for each case in the order of the source, with what a failing one said before it. On a terminal: only failures, as they happen, and a line of progress. At the end, in both,
- * `N passed, N failed, N skipped`.
+ * What the user sees. In a pipe: TAP, a line for each case in the order of the source, with what a failing one said
+ * before it. On a terminal: only failures, as they happen, and a line of progress. At the end, in both, `N passed, N
+ * failed, N skipped`.
  */
 #include "test/output.h"
 

@@ -1,9 +1,10 @@
 /*
  * Call chains.
  *
- * Recording one walks the stack by its unwind tables, which works across tasks' stacks and signal frames, needs no frame pointers, and costs some microseconds. Names are looked
- * up only when something is reported, by addr2line in the runner: it is a fork of the same program, so the addresses mean the same there. Without addr2line, the dynamic symbol and
- * the offset are shown.
+ * Recording one walks the stack by its unwind tables, which works across tasks' stacks and signal frames, needs no
+ * frame pointers, and costs some microseconds. Names are looked up only when something is reported, by addr2line in
+ * the runner: it is a fork of the same program, so the addresses mean the same there. Without addr2line, the dynamic
+ * symbol and the offset are shown.
  */
 #include "test/place.h"
 

@@ -1,5 +1,6 @@
 /*
- * A test program as a whole: reads its command line, makes the cases, runs them, sums up. Also the door for other test frameworks: one coroutine run as a test of its own.
+ * A test program as a whole: reads its command line, makes the cases, runs them, sums up. Also the door for other
+ * test frameworks: one coroutine run as a test of its own.
  */
 #include <errno.h>
 #include <stdlib.h>

@@ -1,8 +1,9 @@
 /*
  * Reports: how a test process tells the runner what happened.
  *
- * How it ended stands in a page shared with the runner, because an exit code alone cannot tell a skip with its reason from a crash. What it says goes straight to a
- * descriptor of its own, with write(), so that the last words of a crashing process arrive and a test that redirects its stdout cannot hide them.
+ * How it ended stands in a page shared with the runner, because an exit code alone cannot tell a skip with its reason
+ * from a crash. What it says goes straight to a descriptor of its own, with write(), so that the last words of a
+ * crashing process arrive and a test that redirects its stdout cannot hide them.
  *
  * Must never happen: a test counted as passed because it died quietly. Only an explicit BIDE__PASSED counts.
  */

@@ -1,4 +1,7 @@
-/* test/report.h - what a test process tells the runner: a shared page for how it ended, a descriptor for what it says. */
+/*
+ * test/report.h - what a test process tells the runner: a shared page for how it ended, a descriptor for what it
+ * says.
+ */
 #ifndef BIDE_TEST_REPORT_H
 #define BIDE_TEST_REPORT_H
 
@@ -27,8 +30,8 @@ struct bide__report {
 extern struct bide__report *bide__report;
 
 /*
- * The depth of the library's own work in this thread: what it allocates, opens or calls meanwhile is neither counted nor made to fail. Every function of the library that
- * does such things increments it and decrements it again.
+ * The depth of the library's own work in this thread: what it allocates, opens or calls meanwhile is neither counted
+ * nor made to fail. Every function of the library that does such things increments it and decrements it again.
  */
 extern _Thread_local int bide__quiet;
 
@@ -36,16 +39,25 @@ extern _Thread_local int bide__quiet;
 void bide__say_to(int descriptor);
 int bide__say_descriptor(void);
 
-/* Says something: printf's format. Written at once, in order with stdout. May be called in a signal handler of a process that is about to die. */
+/*
+ * Says something: printf's format. Written at once, in order with stdout. May be called in a signal handler of a
+ * process that is about to die.
+ */
 void bide__say(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-/* Says which task is running (or that none is) and prints the tree of tasks of this thread's loop, each line behind "  ". */
+/*
+ * Says which task is running (or that none is) and prints the tree of tasks of this thread's loop, each line behind "
+ * ".
+ */
 void bide__say_tasks(void);
 
 /* Notes something that makes the test fail: says "<file>:<line>: " when there is a file, then the text. */
 void bide__finding(const char *file, int line, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
-/* Ends this process now as a failed (skipped) test; other threads and tasks may be anywhere. Under a debugger it stops there first. */
+/*
+ * Ends this process now as a failed (skipped) test; other threads and tasks may be anywhere. Under a debugger it
+ * stops there first.
+ */
 _Noreturn void bide__end_process(enum bide__outcome outcome);
 
 /* True when a debugger traces this process. */

@@ -1,8 +1,9 @@
 /*
  * What tests need from the machine: a directory, ports, their own output.
  *
- * The directory is made by the test and removed by the runner, which survives crashes. A port is reserved by a lock that the kernel drops with the process: a local socket in the
- * abstract name space, called after the port's number, so that no two tests of any test program on the machine get the same one.
+ * The directory is made by the test and removed by the runner, which survives crashes. A port is reserved by a lock
+ * that the kernel drops with the process: a local socket in the abstract name space, called after the port's number,
+ * so that no two tests of any test program on the machine get the same one.
  */
 #include <errno.h>
 #include <fcntl.h>

@@ -1,8 +1,10 @@
 /*
  * The runner: a process for each attempt.
  *
- * A slot holds one running attempt: its process (the leader of a process group, so that what it starts dies with it), the shared page for its report, an unnamed file for what it says and prints, and its deadline. The
- * runner sleeps until a child ends or a deadline passes. When time is over the child is asked where it is; if it cannot even say that, it is killed.
+ * A slot holds one running attempt: its process (the leader of a process group, so that what it starts dies with it),
+ * the shared page for its report, an unnamed file for what it says and prints, and its deadline. The runner sleeps
+ * until a child ends or a deadline passes. When time is over the child is asked where it is; if it cannot even say
+ * that, it is killed.
  *
  * Must never happen: an attempt that died counted as passed; a process left behind.
  */
@@ -155,7 +157,10 @@ static char *read_output(int descriptor)
     return text;
 }
 
-/* How an attempt ended, from the report and the way the process died; adds lines to the case where the report cannot know. */
+/*
+ * How an attempt ended, from the report and the way the process died; adds lines to the case where the report cannot
+ * know.
+ */
 static enum bide__outcome outcome_of(const struct slot *slot, int status)
 {
     const struct bide__report *report = slot->report;

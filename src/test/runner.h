@@ -4,7 +4,10 @@
 
 #include "test/cases.h"
 
-/* Runs all cases to their end, calling `ended` after each. 0, or -errno if tests cannot be run at all, with a line on stderr. */
+/*
+ * Runs all cases to their end, calling `ended` after each. 0, or -errno if tests cannot be run at all, with a line on
+ * stderr.
+ */
 int bide__run_cases(struct bide__cases *cases, const struct bide__test_command *command,
                     void (*ended)(const struct bide__case *one, void *argument),
                     void (*starts)(const struct bide__case *one, void *argument), void *argument);

@@ -1,6 +1,7 @@
 /*
- * Threads. pthread_create, join and detach are wrapped, so a thread that nobody joins is known with the place where it was started, whether it runs or has ended. Threads that come another way
- * (timer_create with SIGEV_THREAD, ...) are counted by the kernel's list.
+ * Threads. pthread_create, join and detach are wrapped, so a thread that nobody joins is known with the place where
+ * it was started, whether it runs or has ended. Threads that come another way (timer_create with SIGEV_THREAD, ...)
+ * are counted by the kernel's list.
  */
 #include "test/threads.h"
 

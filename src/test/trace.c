@@ -1,6 +1,6 @@
 /*
- * The trace: an ordered list of events, the way to test interleavings. Any thread may note one; checking compares all and forgets them. Each event is 256 bytes, the list grows
- * as needed.
+ * The trace: an ordered list of events, the way to test interleavings. Any thread may note one; checking compares all
+ * and forgets them. Each event is 256 bytes, the list grows as needed.
  *
  * Must never happen: an event lost silently. Without memory the test ends.
  */

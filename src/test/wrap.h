@@ -5,8 +5,9 @@
 #include <dlfcn.h>
 
 /*
- * BIDE__WRAP(type, name, parameters...) { BIDE__REAL(name); ... real(...) ... } - defines the program's own `name`. `real` is the one it hands on to: the sanitizer's interceptor where there is one (it is
- * linked into the program with clang), else the next one in the order of libraries.
+ * BIDE__WRAP(type, name, parameters...) { BIDE__REAL(name); ... real(...) ... } - defines the program's own `name`.
+ * `real` is the one it hands on to: the sanitizer's interceptor where there is one (it is linked into the program
+ * with clang), else the next one in the order of libraries.
  */
 #define BIDE__WRAP(type, name, ...)                                                                                    \
     extern type __interceptor_##name(__VA_ARGS__) __attribute__((weak));                                               \

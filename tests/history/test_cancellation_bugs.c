@@ -1,5 +1,6 @@
 /*
- * Bugs that cancellation, timeouts, gather and groups had elsewhere; each test is named after the report (docs/historical-bugs.md).
+ * Bugs that cancellation, timeouts, gather and groups had elsewhere; each test is named after the report
+ * (docs/historical-bugs.md).
  */
 #include "check.h"
 
@@ -48,7 +49,10 @@ static int cancel_myself_and_go_on(void)
 }
 bide_async(cancel_myself_and_go_on);
 
-/* A task that cancels itself: it is not ignored, and the value is not lost (gh-82429: nor does it depend on the moment). */
+/*
+ * A task that cancels itself: it is not ignored, and the value is not lost (gh-82429: nor does it depend on the
+ * moment).
+ */
 bide_test(gh_74234_cancel_of_oneself)
 {
     check_eq(bide_join(bide_create_task(NULL, bide_co(cancel_myself_and_go_on))), 4);
@@ -124,7 +128,10 @@ static int settle_two(int *results)
 }
 bide_async(settle_two, int *);
 
-/* gather(return_exceptions=True) is cancelled: all children were, each slot is filled, and the cancellation is not swallowed. */
+/*
+ * gather(return_exceptions=True) is cancelled: all children were, each slot is filled, and the cancellation is not
+ * swallowed.
+ */
 bide_test(gh_76865_gather_settled_cancelled)
 {
     int results[2] = { 1, 1 };
@@ -301,7 +308,10 @@ static int own_a_failing_group(void)
 }
 bide_async(own_a_failing_group);
 
-/* A child fails while an outside cancellation is under way: both the error and the cancellation are seen (gh-95704 too). */
+/*
+ * A child fails while an outside cancellation is under way: both the error and the cancellation are seen (gh-95704
+ * too).
+ */
 bide_test(gh_116720_child_error_swallows_an_outside_cancellation)
 {
     bide_task *task = bide_create_task(NULL, bide_co(own_a_failing_group));

@@ -1,5 +1,6 @@
 /*
- * Bugs of loops, threads and the life of tasks elsewhere; each test is named after the report (docs/historical-bugs.md).
+ * Bugs of loops, threads and the life of tasks elsewhere; each test is named after the report
+ * (docs/historical-bugs.md).
  */
 #include "check.h"
 
@@ -63,7 +64,10 @@ static int report_the_cancel(bide_event *ended)
 }
 bide_async(report_the_cancel, bide_event *);
 
-/* A call from another thread is cancelled: the task in the loop is. Here both are one thread, where it once was forgotten. */
+/*
+ * A call from another thread is cancelled: the task in the loop is. Here both are one thread, where it once was
+ * forgotten.
+ */
 bide_test(gh_105836_cancelled_remote_call_goes_on)
 {
     bide_remote_call *call;

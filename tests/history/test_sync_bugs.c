@@ -1,5 +1,6 @@
 /*
- * Bugs that locks, semaphores, conditions, barriers and queues had elsewhere; each test is named after the report (docs/historical-bugs.md).
+ * Bugs that locks, semaphores, conditions, barriers and queues had elsewhere; each test is named after the report
+ * (docs/historical-bugs.md).
  */
 #include "check.h"
 
@@ -111,7 +112,10 @@ static int hold_a_permit(bide_semaphore *semaphore)
 }
 bide_async(hold_a_permit, bide_semaphore *);
 
-/* A permit given to one who is cancelled is not lost, whether the cancellation comes before or after (python/asyncio#271 too). */
+/*
+ * A permit given to one who is cancelled is not lost, whether the cancellation comes before or after
+ * (python/asyncio#271 too).
+ */
 bide_test(asyncio_270_semaphore_permit_given_to_one_who_is_cancelled)
 {
     for (int order = 0; order < 2; order++) {

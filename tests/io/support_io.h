@@ -1,4 +1,7 @@
-/* support_io.h - what the tests of streams share: connections whose other end is a plain socket, bytes of a known sequence, steps of the loop, stderr caught. */
+/*
+ * support_io.h - what the tests of streams share: connections whose other end is a plain socket, bytes of a known
+ * sequence, steps of the loop, stderr caught.
+ */
 #ifndef BIDE_TESTS_SUPPORT_IO_H
 #define BIDE_TESTS_SUPPORT_IO_H
 
@@ -18,8 +21,8 @@
 #include "io/stream.h"
 
 /*
- * A connection: `stream` is what is tested, `peer` a plain blocking socket, so a test decides to the byte what the stream's end sees. receive_bytes: SO_RCVBUF of the peer, 0: as usual.
- * Inside of a task. The caller closes both.
+ * A connection: `stream` is what is tested, `peer` a plain blocking socket, so a test decides to the byte what the
+ * stream's end sees. receive_bytes: SO_RCVBUF of the peer, 0: as usual. Inside of a task. The caller closes both.
  */
 struct connection {
     bide_stream *stream;
@@ -60,7 +63,10 @@ void fill_sequence(void *data, size_t size, size_t offset);
 /* Fails the test unless data is the sequence from offset on. */
 void check_sequence(const void *data, size_t size, size_t offset);
 
-/* Lets the loop run one turn; odd steps also look at the kernel and the timers. Numbers count how often a task that is cancelled "after k steps" could have been at another place. */
+/*
+ * Lets the loop run one turn; odd steps also look at the kernel and the timers. Numbers count how often a task that
+ * is cancelled "after k steps" could have been at another place.
+ */
 void step(unsigned number);
 void steps(unsigned count);
 
@@ -83,7 +89,10 @@ void release_stderr(char *text, size_t size);
 /* How often a text occurs in another. */
 size_t count_text(const char *where, const char *what);
 
-/* bide_sleep(seconds) as a task that fails the test when it is not cancelled in time: started beside what must not hang. */
+/*
+ * bide_sleep(seconds) as a task that fails the test when it is not cancelled in time: started beside what must not
+ * hang.
+ */
 int watchdog(double seconds);
 bide_async(watchdog, double);
 

@@ -1,4 +1,7 @@
-/* getaddrinfo and freeaddrinfo of the test programs. What they give out is one block of memory for each list, so the C library's own lists can be told from ours by a mark. */
+/*
+ * getaddrinfo and freeaddrinfo of the test programs. What they give out is one block of memory for each list, so the
+ * C library's own lists can be told from ours by a mark.
+ */
 #include "support_resolver.h"
 
 #include <arpa/inet.h>

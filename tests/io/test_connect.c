@@ -234,7 +234,10 @@ bide_test(connect_without_an_answer_cancelled_anywhere_leaves_nothing)
     return 0;
 }
 
-/* The number of a descriptor whose connect was cancelled is used again at once: nothing of the old one may cling to it. */
+/*
+ * The number of a descriptor whose connect was cancelled is used again at once: nothing of the old one may cling to
+ * it.
+ */
 bide_test(descriptor_of_a_cancelled_connect_can_be_used_again)
 {
     struct full full = open_full();

@@ -1,9 +1,9 @@
 /*
  * System calls that fail: each call that streams make, the n-th of its kind, for every n, in every way that it can.
  *
- * The functions below stand before those of the C library, in this program only. What is harmless (a signal, a short count) must not be noticed; what is an error must come out as that error, with a
- * message, and leave nothing open. An EAGAIN, or a short count, that is not true
- * is not tried with epoll: a kernel that says so tells the edge later.
+ * The functions below stand before those of the C library, in this program only. What is harmless (a signal, a short
+ * count) must not be noticed; what is an error must come out as that error, with a message, and leave nothing open.
+ * An EAGAIN, or a short count, that is not true is not tried with epoll: a kernel that says so tells the edge later.
  */
 #include "support_io.h"
 

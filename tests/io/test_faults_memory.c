@@ -1,7 +1,9 @@
 /*
- * Memory that runs out: the n-th allocation of a session fails, for every n, and then that one and all after it. Each time the session succeeds or says -ENOMEM, and every block is given back.
+ * Memory that runs out: the n-th allocation of a session fails, for every n, and then that one and all after it. Each
+ * time the session succeeds or says -ENOMEM, and every block is given back.
  *
- * malloc of this program stands before that of the C library; under a sanitizer or Valgrind, which have their own, the tests are skipped.
+ * malloc of this program stands before that of the C library; under a sanitizer or Valgrind, which have their own,
+ * the tests are skipped.
  */
 #include "support_io.h"
 
@@ -89,7 +91,10 @@ static bool session_without(long number, bool and_after)
     failing = 0;
     long count = made;
 
-    /* without memory for the message too, the code alone is what comes out; a name server without memory is an error of its own kind */
+    /*
+     * without memory for the message too, the code alone is what comes out; a name server without memory is an error
+     * of its own kind
+     */
     bool expected = err == 0 || err == -ENOMEM || err == -EAGAIN || err == BIDE_ERESOLVE;
     bide_fail(-ENOMEM, "x"); /* replaces the message that this thread keeps */
     long left = live - blocks;

@@ -1,4 +1,7 @@
-/* Listeners: where they listen, what they refuse, and that no connection is lost between a cancellation and an arrival. */
+/*
+ * Listeners: where they listen, what they refuse, and that no connection is lost between a cancellation and an
+ * arrival.
+ */
 #include "support_io.h"
 
 #include <netinet/in.h>

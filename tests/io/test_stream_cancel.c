@@ -1,8 +1,10 @@
 /*
  * Streams: cancellation to the byte.
  *
- * A task that reads (or writes) a known sequence is cancelled after every possible number of steps, again and again, and started anew, while bytes come and go. What its calls report must be the
- * sequence: nothing lost, nothing twice. Steps differ in whether the loop looks at the kernel, so a cancellation falls before, into, and after the turn in which data arrives.
+ * A task that reads (or writes) a known sequence is cancelled after every possible number of steps, again and again,
+ * and started anew, while bytes come and go. What its calls report must be the sequence: nothing lost, nothing twice.
+ * Steps differ in whether the loop looks at the kernel, so a cancellation falls before, into, and after the turn in
+ * which data arrives.
  */
 #include "support_io.h"
 
@@ -107,7 +109,10 @@ static size_t send_piece(int peer, enum kind kind, size_t *sent, size_t lines_or
     return *sent += size;
 }
 
-/* One round: start, some steps with a piece sent somewhere among them, cancel; the piece comes before or after the cancellation in the same turn when `at` says so. */
+/*
+ * One round: start, some steps with a piece sent somewhere among them, cancel; the piece comes before or after the
+ * cancellation in the same turn when `at` says so.
+ */
 static void cancelled_round(struct reading *reading, int peer, unsigned count, unsigned at, size_t *sent, size_t total)
 {
     bide_task *task = bide_create_task(NULL, bide_co(read_until_cancelled, reading));

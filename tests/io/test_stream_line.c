@@ -22,7 +22,10 @@ static int trickle(int peer, const char *text, size_t piece)
 }
 bide_async(trickle, int, const char *, size_t);
 
-/* What reading lines into `size` bytes gives: lines joined by '|', errors by name; after an error the rest as "<...>". */
+/*
+ * What reading lines into `size` bytes gives: lines joined by '|', errors by name; after an error the rest as
+ * "<...>".
+ */
 static void lines_of(const char *text, size_t piece, size_t size, size_t limit, char *result, size_t result_size)
 {
     struct connection c = open_connection(0);

@@ -198,7 +198,10 @@ bide_test(write_to_a_peer_that_has_gone_fails_with_its_name_and_without_a_signal
     return 0;
 }
 
-/* The peer's kernel answers what is sent after its close with a reset; that must come out as an error, not be waited for. */
+/*
+ * The peer's kernel answers what is sent after its close with a reset; that must come out as an error, not be waited
+ * for.
+ */
 bide_test(write_to_a_closed_peer_fails_soon)
 {
     struct connection c = open_connection(0);

@@ -1,5 +1,6 @@
 /*
- * What the tests of the loop share. A loop opened here is driven by callbacks alone, so these tests see the layer itself and not the tasks above it.
+ * What the tests of the loop share. A loop opened here is driven by callbacks alone, so these tests see the layer
+ * itself and not the tasks above it.
  *
  * No test waits for time to pass: it waits for an end (run_loop), or asks the backend and looks (poll_loop).
  */

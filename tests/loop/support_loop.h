@@ -1,4 +1,7 @@
-/* support_loop.h - what the tests of the loop share: a loop without tasks, operations that count their ends, pairs of descriptors. */
+/*
+ * support_loop.h - what the tests of the loop share: a loop without tasks, operations that count their ends, pairs of
+ * descriptors.
+ */
 #ifndef BIDE_TESTS_SUPPORT_LOOP_H
 #define BIDE_TESTS_SUPPORT_LOOP_H
 

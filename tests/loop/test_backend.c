@@ -1,5 +1,6 @@
 /*
- * The backends: every kind of operation, done at once, pending, ended by the other side. Cancellation, crowds and descriptors that come and go have files of their own.
+ * The backends: every kind of operation, done at once, pending, ended by the other side. Cancellation, crowds and
+ * descriptors that come and go have files of their own.
  */
 #include "support_loop.h"
 

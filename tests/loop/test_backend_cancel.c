@@ -1,5 +1,6 @@
 /*
- * Cancelling operations: each ends exactly once, -ECANCELED means that it did not happen, and no byte is ever lost in the race between the two.
+ * Cancelling operations: each ends exactly once, -ECANCELED means that it did not happen, and no byte is ever lost in
+ * the race between the two.
  */
 #include "support_loop.h"
 
@@ -167,7 +168,8 @@ unit_test(the_direction_is_free_after_cancel)
 }
 
 /*
- * The bytes come while the operation is being cancelled, before or after the loop has looked, in all orders. Whatever the outcome: what was sent is what was received, once.
+ * The bytes come while the operation is being cancelled, before or after the loop has looked, in all orders. Whatever
+ * the outcome: what was sent is what was received, once.
  */
 static void race_once(const int pair[2], bool as_pipe, unsigned order)
 {

@@ -1,5 +1,6 @@
 /*
- * Descriptors that come and go: numbers used again, foreign ones that are closed behind our back, waits that must be long enough.
+ * Descriptors that come and go: numbers used again, foreign ones that are closed behind our back, waits that must be
+ * long enough.
  */
 #include "support_loop.h"
 
@@ -78,7 +79,10 @@ unit_test(foreign_operations)
     return 0;
 }
 
-/* Closed between two operations, and the number given to a descriptor of our own: nothing of the old one sticks to it. */
+/*
+ * Closed between two operations, and the number given to a descriptor of our own: nothing of the old one sticks to
+ * it.
+ */
 unit_test(foreign_descriptors_closed_behind_our_back)
 {
     int pair[2], first = -1;
@@ -115,7 +119,10 @@ unit_test(foreign_descriptors_closed_behind_our_back)
     return 0;
 }
 
-/* Cancelled and closed before the loop has turned: the number may be somebody else's by the time the kernel hears of it. */
+/*
+ * Cancelled and closed before the loop has turned: the number may be somebody else's by the time the kernel hears of
+ * it.
+ */
 unit_test(foreign_descriptor_closed_right_after_cancel)
 {
     struct trial old, new;

@@ -1,5 +1,6 @@
 /*
- * A system that forbids io_uring, as container profiles do: the loop says so, once and clearly, and works with epoll. Each test puts a filter around its own process.
+ * A system that forbids io_uring, as container profiles do: the loop says so, once and clearly, and works with epoll.
+ * Each test puts a filter around its own process.
  */
 #include "support_loop.h"
 
@@ -116,7 +117,10 @@ unit_test(unknown_features)
     return 0;
 }
 
-/* The ring itself is allowed, but not to ask what it can do: the half-made ring is closed again (the harness counts descriptors). */
+/*
+ * The ring itself is allowed, but not to ask what it can do: the half-made ring is closed again (the harness counts
+ * descriptors).
+ */
 unit_test(no_probing)
 {
     struct bide_loop *ring = &loop;

@@ -1,5 +1,6 @@
 /*
- * Timers: exact order, equal deadlines first in first out, and what is left of a cancelled one. No clock runs here: `now` is a number.
+ * Timers: exact order, equal deadlines first in first out, and what is left of a cancelled one. No clock runs here:
+ * `now` is a number.
  */
 #include "support_loop.h"
 

@@ -1,5 +1,6 @@
 /*
- * Waking the loop from other threads: no call is lost, each thread's calls keep their order, a sleeping loop wakes. The rule B17 of asyncio. To be run under ThreadSanitizer.
+ * Waking the loop from other threads: no call is lost, each thread's calls keep their order, a sleeping loop wakes.
+ * The rule B17 of asyncio. To be run under ThreadSanitizer.
  */
 #include "support_loop.h"
 
@@ -80,7 +81,10 @@ static void *play(void *rounds)
     return NULL;
 }
 
-/* The loop has nothing else to do: each call finds it asleep or just about to sleep, the moment when a wake-up could be lost. */
+/*
+ * The loop has nothing else to do: each call finds it asleep or just about to sleep, the moment when a wake-up could
+ * be lost.
+ */
 unit_test(a_sleeping_loop_wakes)
 {
     int rounds = 3000;

@@ -1,5 +1,6 @@
 /*
- * add_reader and add_writer: level-triggered, replaceable, and silent from the moment they are removed. The rule B20 of asyncio.
+ * add_reader and add_writer: level-triggered, replaceable, and silent from the moment they are removed. The rule B20
+ * of asyncio.
  */
 #include "support_loop.h"
 

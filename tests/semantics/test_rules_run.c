@@ -1,5 +1,6 @@
 /*
- * Rules A, B and R: what asyncio's run(), loop and signals do, where tests/task and tests/loop have no test with the rule's name.
+ * Rules A, B and R: what asyncio's run(), loop and signals do, where tests/task and tests/loop have no test with the
+ * rule's name.
  */
 #include "check.h"
 

@@ -43,8 +43,8 @@ static inline void nothing(void *argument)
 }
 
 /*
- * Lets the loop look at descriptors and timers, which it does only every now and then while tasks are ready, and goes on
- * before those that became ready by that.
+ * Lets the loop look at descriptors and timers, which it does only every now and then while tasks are ready, and goes
+ * on before those that became ready by that.
  */
 __attribute__((unused)) static void poll_once(void)
 {

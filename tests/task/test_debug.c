@@ -72,7 +72,9 @@ unit_test(debug_takes_a_tenth_of_a_second_for_slow) /* U1 */
     capture_end();
     check_eq(count("Executing task 'slow_by_default'"), 1);
     capture_begin();
-    check_eq(bide_run_with(bide_co(slow_by_default, 0.02), &(bide_run_options){ .debug = true, .slow_callback_duration = 1e6 }), 0);
+    check_eq(bide_run_with(bide_co(slow_by_default, 0.02),
+                           &(bide_run_options){ .debug = true, .slow_callback_duration = 1e6 }),
+             0);
     capture_end();
     check_str(captured, "");
     return 0;
@@ -89,7 +91,9 @@ bide_async(sleep_in_turns);
 unit_test(debug_does_not_take_sleeping_for_slow) /* U2 */
 {
     capture_begin();
-    check_eq(bide_run_with(bide_co(sleep_in_turns), &(bide_run_options){ .debug = true, .slow_callback_duration = check_slowness() * 0.05 }), 0);
+    check_eq(bide_run_with(bide_co(sleep_in_turns),
+                           &(bide_run_options){ .debug = true, .slow_callback_duration = check_slowness() * 0.05 }),
+             0);
     capture_end();
     check_str(captured, "");
     return 0;
@@ -278,8 +282,12 @@ bide_async(cancel_the_deaf, int);
 unit_test(debug_reports_a_task_that_ignores_its_cancellation_once)
 {
     capture_begin();
-    check_eq(bide_run_with(bide_co(cancel_the_deaf, 3000), &(bide_run_options){ .debug = true, .slow_callback_duration = 1e6 }), 0);
-    check_eq(bide_run_with(bide_co(cancel_the_deaf, 900), &(bide_run_options){ .debug = true, .slow_callback_duration = 1e6 }), 0);
+    check_eq(bide_run_with(bide_co(cancel_the_deaf, 3000),
+                           &(bide_run_options){ .debug = true, .slow_callback_duration = 1e6 }),
+             0);
+    check_eq(bide_run_with(bide_co(cancel_the_deaf, 900),
+                           &(bide_run_options){ .debug = true, .slow_callback_duration = 1e6 }),
+             0);
     capture_end();
     check_eq(count("bide: task 'deaf' ("), 1);
     check_eq(count("was cancelled, and goes on: 1000 waits"), 1);
@@ -313,7 +321,9 @@ bide_async(eat_most_of_a_stack);
 unit_test(debug_reports_a_stack_that_is_nearly_full)
 {
     capture_begin();
-    check_eq(bide_run_with(bide_co(eat_most_of_a_stack), &(bide_run_options){ .debug = true, .slow_callback_duration = 1e6 }), 0);
+    check_eq(bide_run_with(bide_co(eat_most_of_a_stack),
+                           &(bide_run_options){ .debug = true, .slow_callback_duration = 1e6 }),
+             0);
     capture_end();
     check_eq(count("bide: the stack of task 'eat_stack' ("), 1);
     check_eq(count("\n"), 1);

@@ -1,6 +1,6 @@
 /*
- * Great numbers: long chains that are cancelled without recursion, the memory of a sleeping task, and how stacks are used
- * again.
+ * Great numbers: long chains that are cancelled without recursion, the memory of a sleeping task, and how stacks are
+ * used again.
  */
 #include "check.h"
 

@@ -213,7 +213,9 @@ bide_async(with_option);
 unit_test(eager_start_as_a_run_option)
 {
     check_eq(bide_run_with(bide_co(with_option), &(bide_run_options){ .eager_start = true }), 0);
-    check_eq(bide_run_with(bide_co(with_option), &(bide_run_options){ .eager_start = true, .debug = true, .slow_callback_duration = 1e6 }), 0);
+    check_eq(bide_run_with(bide_co(with_option),
+                           &(bide_run_options){ .eager_start = true, .debug = true, .slow_callback_duration = 1e6 }),
+             0);
     return 0;
 }
 

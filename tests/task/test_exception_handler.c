@@ -187,11 +187,13 @@ static int call_it(void)
 {
     set_handler();
     int err = bide_fail(-EBUSY, "no room at %d", 7);
-    bide_call_exception_handler(bide_get_running_loop(), &(bide_exception_context){ .message = "a callback", .error = err });
+    bide_call_exception_handler(bide_get_running_loop(),
+                                &(bide_exception_context){ .message = "a callback", .error = err });
     check_str(bide_strerror(-EBUSY), "no room at 7"); /* still ours */
     bide_set_exception_handler(bide_get_running_loop(), NULL, NULL);
     capture_begin();
-    bide_call_exception_handler(bide_get_running_loop(), &(bide_exception_context){ .message = "a callback", .error = err });
+    bide_call_exception_handler(bide_get_running_loop(),
+                                &(bide_exception_context){ .message = "a callback", .error = err });
     bide_call_exception_handler(bide_get_running_loop(), &(bide_exception_context){ .message = "a remark" });
     capture_end();
     check_str(captured, "bide: a callback: no room at 7\nbide: a remark\n");

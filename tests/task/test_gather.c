@@ -1,6 +1,6 @@
 /*
- * bide_gather, bide_gather_n, bide_gather_settled and bide_wait_for. The names in comments (E1, G1, ...) are those of the
- * rules in docs/semantics.md.
+ * bide_gather, bide_gather_n, bide_gather_settled and bide_wait_for. The names in comments (E1, G1, ...) are those of
+ * the rules in docs/semantics.md.
  */
 #include "check.h"
 

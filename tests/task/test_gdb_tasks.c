@@ -40,8 +40,7 @@ static int parent_of_two(void)
 {
     int err;
 
-    bide_task_group(tg, err)
-    {
+    bide_task_group (tg, err) {
         bide_start(tg, bide_co(sleeper, 1000));
         bide_start(tg, bide_co(sleeper, 2000));
     }
@@ -66,8 +65,9 @@ static char *ask_gdb(pid_t process, const char *commands)
     char command[2048];
     const char *source = getenv("BIDE_SOURCE_DIR");
 
-    snprintf(command, sizeof command, "gdb -nx -q -batch -p %d -ex 'set pagination off' -ex 'source %s/tools/gdb-bide.py' %s 2>&1", (int)process, source ? source : ".",
-             commands);
+    snprintf(command, sizeof command,
+             "gdb -nx -q -batch -p %d -ex 'set pagination off' -ex 'source %s/tools/gdb-bide.py' %s 2>&1", (int)process,
+             source ? source : ".", commands);
     FILE *pipe = popen(command, "r");
     if (!pipe)
         return NULL;
@@ -84,7 +84,8 @@ unit_test(tree_and_backtrace_of_parked_tasks)
 #ifdef SANITIZED
     skip("a sanitizer's frames are in the way");
 #endif
-    if (getenv("BIDE_VALGRIND") || system("gdb --version > /dev/null 2>&1 && gdb -batch -ex 'python print(1)' > /dev/null 2>&1") != 0)
+    if (getenv("BIDE_VALGRIND") ||
+        system("gdb --version > /dev/null 2>&1 && gdb -batch -ex 'python print(1)' > /dev/null 2>&1") != 0)
         skip("no gdb with Python here");
     check_eq(pipe(ready_pipe), 0);
     pid_t child = fork();

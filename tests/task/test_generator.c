@@ -104,12 +104,11 @@ bide_test(generator_yields_in_turn_with_its_block)
     numbers n = { 0 };
     int err;
 
-    bide_generate (i, &n, bide_co(count_to, &n, 3, 0), err)
-        note("%d", i);
+    bide_generate(i, &n, bide_co(count_to, &n, 3, 0), err) note("%d", i);
     check_eq(err, 0);
     check_notes("y0 0 y1 1 y2 2 end:0");
     check_eq(bide_task_count(), 1);
-    bide_generate (i, &n, bide_co(count_to, &n, 0, 5), err) /* again, and nothing */
+    bide_generate(i, &n, bide_co(count_to, &n, 0, 5), err) /* again, and nothing */
         note("%d", i);
     check_eq(err, 0);
     check_notes("end:0");
@@ -121,7 +120,8 @@ bide_test(generator_runs_only_while_the_block_asks)
     numbers n = { 0 };
     int err;
 
-    bide_generate (i, &n, bide_co(count_to, &n, 2, 0), err) {
+    bide_generate(i, &n, bide_co(count_to, &n, 2, 0), err)
+    {
         note("%d", i);
         turns(5);
         note("%d", i);
@@ -135,8 +135,7 @@ bide_test(generator_error_reaches_err_with_its_message)
     numbers n = { 0 };
     int err;
 
-    bide_generate (i, &n, bide_co(count_to, &n, 2, -EIO), err)
-        note("%d", i);
+    bide_generate(i, &n, bide_co(count_to, &n, 2, -EIO), err) note("%d", i);
     check_error(err, EIO);
     check_str(bide_strerror(-EIO), "the generator broke");
     check_notes("y0 0 y1 1 end:0");
@@ -148,7 +147,8 @@ bide_test(generator_is_cancelled_by_break)
     numbers n = { 0 };
     int err;
 
-    bide_generate (i, &n, bide_co(count_to, &n, 10, 0), err) {
+    bide_generate(i, &n, bide_co(count_to, &n, 10, 0), err)
+    {
         note("%d", i);
         if (i == 1)
             break;
@@ -164,7 +164,8 @@ bide_test(generator_block_may_end_with_an_error_of_its_own)
     numbers n = { 0 };
     int err;
 
-    bide_generate (i, &n, bide_co(count_to, &n, 10, 0), err) {
+    bide_generate(i, &n, bide_co(count_to, &n, 10, 0), err)
+    {
         (void)i;
         err = bide_fail(-EPIPE, "mine");
         break;
@@ -180,7 +181,8 @@ static int leave_by_return(int how)
     numbers n = { 0 };
     int err;
 
-    bide_generate (i, &n, bide_co(count_to, &n, 10, 0), err) {
+    bide_generate(i, &n, bide_co(count_to, &n, 10, 0), err)
+    {
         if (i == 1 && how == 0)
             return 7;
         if (i == 1 && how == 1)
@@ -226,7 +228,8 @@ bide_test(generator_of_structures)
     double sum = 0;
     int err;
 
-    bide_generate (point, &p, bide_co(two_points, &p), err) {
+    bide_generate(point, &p, bide_co(two_points, &p), err)
+    {
         note("%s", point.name);
         sum += point.x;
     }
@@ -241,8 +244,7 @@ static int squares_of(numbers *to, int limit)
     numbers n = { 0 };
     int err;
 
-    bide_generate (i, &n, bide_co(count_to, &n, limit, 0), err)
-        bide(bide_yield(to, i * i));
+    bide_generate(i, &n, bide_co(count_to, &n, limit, 0), err) bide(bide_yield(to, i * i));
     return err;
 }
 bide_async(squares_of, numbers *, int);
@@ -252,13 +254,10 @@ bide_test(generators_can_be_chained)
     numbers n = { 0 };
     int err, sum = 0;
 
-    bide_generate (i, &n, bide_co(squares_of, &n, 10), err)
-        sum += i;
+    bide_generate(i, &n, bide_co(squares_of, &n, 10), err) sum += i;
     check_eq(err, 0);
     check_eq(sum, 285);
-    bide_generate (i, &n, bide_co(squares_of, &n, 1000000), err)
-        if (i == 9)
-            break;
+    bide_generate(i, &n, bide_co(squares_of, &n, 1000000), err) if (i == 9) break;
     check_eq(err, 0);
     check_eq(bide_task_count(), 1);
     notes[0] = 0;
@@ -270,7 +269,8 @@ bide_test(generator_values_can_be_taken_by_hand)
     numbers n = { 0 };
     int err;
 
-    bide_generate (i, &n, bide_co(count_to, &n, 5, 0), err) {
+    bide_generate(i, &n, bide_co(count_to, &n, 5, 0), err)
+    {
         int second = -1;
 
         check_eq(bide_next(&n, &second), i < 4 ? 1 : 0);
@@ -300,7 +300,8 @@ bide_test(generator_goes_on_when_a_next_was_cancelled) /* R1 */
     numbers n = { 0 };
     int err, inner, value = -1;
 
-    bide_generate (i, &n, bide_co(slow_numbers, &n), err) {
+    bide_generate(i, &n, bide_co(slow_numbers, &n), err)
+    {
         check_eq(i, 0);
         bide_timeout (0.001, inner)
             inner = bide_next(&n, &value);
@@ -320,8 +321,7 @@ bide_test(generator_in_a_timeout)
     int err, inner = 0;
 
     bide_timeout (0.005, err) {
-        bide_generate (i, &n, bide_co(slow_numbers, &n), inner)
-            check_eq(i, 0);
+        bide_generate(i, &n, bide_co(slow_numbers, &n), inner) check_eq(i, 0);
         err = inner;
     }
     check_error(inner, ECANCELED);
@@ -348,9 +348,7 @@ bide_test(generator_in_a_shield_does_not_hold_up_break)
     int err;
     double start = bide_time();
 
-    bide_generate (i, &n, bide_co(shielded, &n), err)
-        if (i == 2)
-            break;
+    bide_generate(i, &n, bide_co(shielded, &n), err) if (i == 2) break;
     check_eq(err, 0);
     check_notes("end:-125");
     check(bide_time() - start < 30);
@@ -370,8 +368,7 @@ bide_test(generator_that_is_cancelled_alone_ends_the_block)
     numbers n = { 0 };
     int err;
 
-    bide_generate (i, &n, bide_co(cancelled_by_itself, &n), err)
-        note("got%d", i);
+    bide_generate(i, &n, bide_co(cancelled_by_itself, &n), err) note("got%d", i);
     check_eq(err, 0);
     check_notes("-125");
     return 0;
@@ -428,7 +425,8 @@ static int use_values(int leave_at)
     owned o = { 0 };
     int err;
 
-    bide_generate (value, &o, bide_co(make_values, &o, 6), err) {
+    bide_generate(value, &o, bide_co(make_values, &o, 6), err)
+    {
         int i = *value;
 
         free(value);
@@ -450,7 +448,11 @@ static void cancel_everywhere(bool debug, int leave_at, uint64_t seed)
         every.made = every.freed = 0;
         bide__set_next_hooks(&every.hooks);
         int err = bide_run_with(bide_co(use_values, leave_at),
-                                &(bide_run_options){ .quiet = true, .debug = debug ? BIDE_DEBUG_ON : BIDE_DEBUG_OFF, .slow_callback_duration = 1e6, .shuffle_seed = seed, .virtual_clock = true });
+                                &(bide_run_options){ .quiet = true,
+                                                     .debug = debug ? BIDE_DEBUG_ON : BIDE_DEBUG_OFF,
+                                                     .slow_callback_duration = 1e6,
+                                                     .shuffle_seed = seed,
+                                                     .virtual_clock = true });
         check_eq(every.made, every.freed);
         if (every.countdown > 0) {
             check_eq(err, 0);

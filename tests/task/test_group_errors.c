@@ -8,7 +8,8 @@
 static int fail_after(int turns, int code)
 {
     for (int i = 0; i < turns; i++)
-        bide_shield(1) bide_sleep(0);
+        bide_shield (1)
+            bide_sleep(0);
     return bide_fail(code, "failed after %d", turns);
 }
 bide_async(fail_after, int, int);
@@ -16,7 +17,8 @@ bide_async(fail_after, int, int);
 static int bare_after(int turns, int code)
 {
     for (int i = 0; i < turns; i++)
-        bide_shield(1) bide_sleep(0);
+        bide_shield (1)
+            bide_sleep(0);
     return code;
 }
 bide_async(bare_after, int, int);
@@ -25,8 +27,7 @@ bide_test(all_errors_are_readable_in_order)
 {
     int err, code = 0;
 
-    bide_task_group(tg, err)
-    {
+    bide_task_group (tg, err) {
         bide_start(tg, bide_co(fail_after, 3, -EIO));
         bide_start(tg, bide_co(fail_after, 1, -EINVAL));
         bide_start(tg, bide_co(bare_after, 2, -ENOENT));
@@ -47,8 +48,7 @@ static int nested(void)
 {
     int err;
 
-    bide_task_group(tg, err)
-    {
+    bide_task_group (tg, err) {
         bide_start(tg, bide_co(fail_after, 0, -EIO));
         bide_start(tg, bide_co(fail_after, 1, -EPIPE));
     }
@@ -60,8 +60,7 @@ bide_test(a_nested_groups_errors_travel_with_it)
 {
     int err, code = 0;
 
-    bide_task_group(tg, err)
-    {
+    bide_task_group (tg, err) {
         bide_start(tg, bide_co(nested));
         bide_start(tg, bide_co(fail_after, 20, -EINVAL));
     }

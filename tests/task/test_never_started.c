@@ -47,8 +47,8 @@ unit_test(never_started_is_reported_when_its_task_ends) /* U3 */
     capture_begin();
     check_eq(bide_run_with(bide_co(forget_one), &watched), 0);
     capture_end();
-    snprintf(expected, sizeof expected, "bide: coroutine 'my_coro' was never awaited (made at %s:%d in task 'forget_one')\n",
-             __FILE__, place);
+    snprintf(expected, sizeof expected,
+             "bide: coroutine 'my_coro' was never awaited (made at %s:%d in task 'forget_one')\n", __FILE__, place);
     check_str(captured, expected);
     return 0;
 }
@@ -119,8 +119,7 @@ static int start_all(void)
     bide_remote_call_free(call);
     turns(3);
     check_error(bide_run(bide_co(plain)), EDEADLK);
-    bide_generate (i, &n, bide_co(one, &n), err)
-        check_eq(i, 1);
+    bide_generate(i, &n, bide_co(one, &n), err) check_eq(i, 1);
     bide_task_group (tg, err) { /* those that come too late are no mistake of who made them */
         bide_group_cancel(tg);
         check_error(bide_wait_for(bide_co(my_coro, 1), 1), ECANCELED);

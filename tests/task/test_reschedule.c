@@ -16,29 +16,25 @@ static int earlier_later_never(void)
     double start = bide_time();
     int err;
 
-    bide_timeout(10, err)
-    {
+    bide_timeout (10, err) {
         check_eq(bide_reschedule(bide_time() + 2), 0);
         err = bide_sleep(100);
         check(bide_expired());
     }
     check_error(err, ETIMEDOUT);
     check_eq(bide_time() - start, 2);
-    bide_timeout(1, err)
-    {
+    bide_timeout (1, err) {
         check_eq(bide_reschedule(bide_time() + 50), 0);
         err = bide_sleep(20);
         check(!bide_expired());
     }
     check_eq(err, 0);
-    bide_timeout(1, err)
-    {
+    bide_timeout (1, err) {
         check_eq(bide_reschedule(INFINITY), 0);
         err = bide_sleep(20);
     }
     check_eq(err, 0);
-    bide_timeout(1, err)
-    {
+    bide_timeout (1, err) {
         check_eq(bide_reschedule(bide_time() - 1), 0);
         err = bide_sleep(0);
     }
@@ -58,8 +54,7 @@ bide_test(reschedule_outside_of_a_block_and_after_the_deadline)
 
     check_error(bide_reschedule(bide_time() + 1), EINVAL);
     check(!bide_expired());
-    bide_timeout(0, err)
-    {
+    bide_timeout (0, err) {
         bide_sleep(0);
         check_error(bide_reschedule(bide_time() + 1), EALREADY);
     }
@@ -72,8 +67,7 @@ static int goes_on(void)
 
     check_error(err, ECANCELED);
     check(bide_cancelled());
-    bide_timeout(5, inner)
-    {
+    bide_timeout (5, inner) {
         check_error(bide_sleep(0), ECANCELED);
         check(bide_uncancel());
         check(!bide_uncancel());
@@ -108,8 +102,7 @@ bide_test(uncancel_does_not_reach_the_group)
 {
     int err;
 
-    bide_task_group(tg, err)
-    {
+    bide_task_group (tg, err) {
         bide_start(tg, bide_co(in_group));
         bide_sleep(0);
         bide_group_cancel(tg);

@@ -1,6 +1,6 @@
 /*
- * The six rules of cancellation, one group of tests each: r1_... to r6_... What waits here are sleeps, joins, threads and
- * operations of the kernel on socket pairs; streams have tests of their own.
+ * The six rules of cancellation, one group of tests each: r1_... to r6_... What waits here are sleeps, joins, threads
+ * and operations of the kernel on socket pairs; streams have tests of their own.
  */
 #include "check.h"
 

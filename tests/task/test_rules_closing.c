@@ -1,6 +1,6 @@
 /*
- * The last two of the six rules: r5_... a cancelled call returns after the kernel, or a thread, is done with its buffers;
- * r6_... closing always closes, and cancelled it only skips the politeness.
+ * The last two of the six rules: r5_... a cancelled call returns after the kernel, or a thread, is done with its
+ * buffers; r6_... closing always closes, and cancelled it only skips the politeness.
  */
 #include "check.h"
 

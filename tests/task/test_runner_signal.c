@@ -1,6 +1,6 @@
 /*
- * Ctrl-C and SIGTERM of runners. The names in comments (A11, ...) are those of the rules in docs/semantics.md. Ctrl-C of
- * plain runs is in test_interrupt.c.
+ * Ctrl-C and SIGTERM of runners. The names in comments (A11, ...) are those of the rules in docs/semantics.md. Ctrl-C
+ * of plain runs is in test_interrupt.c.
  */
 #include "check.h"
 

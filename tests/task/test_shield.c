@@ -1,6 +1,6 @@
 /*
- * bide_shield, and cancellation as a level: in a cancelled scope every wait answers -ECANCELED, yields a turn, and starves
- * nobody.
+ * bide_shield, and cancellation as a level: in a cancelled scope every wait answers -ECANCELED, yields a turn, and
+ * starves nobody.
  */
 #include "check.h"
 

@@ -2,9 +2,9 @@
  * Random storms of everything a task can do: start, join, cancel, timeouts, shields, nested groups, gather, sleeps,
  * forgotten handles. BIDE_SEED chooses the storm, BIDE_STRESS the number of operations of the long one.
  *
- * What must hold all the time: a task ends exactly once and after that nothing of it runs; what it was given by pointer is
- * alive; in a cancelled scope no wait happens; outside of one no wait answers -ECANCELED (but a join of a task that ended
- * so); at the end no task is left.
+ * What must hold all the time: a task ends exactly once and after that nothing of it runs; what it was given by
+ * pointer is alive; in a cancelled scope no wait happens; outside of one no wait answers -ECANCELED (but a join of a
+ * task that ended so); at the end no task is left.
  */
 #include "check.h"
 

@@ -1,6 +1,6 @@
 /*
- * bide_to_thread. The names in comments (Q1, ...) are those of the rules in docs/semantics.md. What happens to a call that is
- * cancelled while it runs is in test_rules.c and test_rules_closing.c (R2, R5).
+ * bide_to_thread. The names in comments (Q1, ...) are those of the rules in docs/semantics.md. What happens to a call
+ * that is cancelled while it runs is in test_rules.c and test_rules_closing.c (R2, R5).
  */
 #include "check.h"
 

@@ -1,6 +1,6 @@
 /*
- * bide_timeout, bide_timeout_at, and how blocks are left: break, continue, return, goto, and bide() inside. The names in
- * comments (H2, ...) are those of the rules in docs/semantics.md.
+ * bide_timeout, bide_timeout_at, and how blocks are left: break, continue, return, goto, and bide() inside. The names
+ * in comments (H2, ...) are those of the rules in docs/semantics.md.
  */
 #include "check.h"
 

@@ -1,6 +1,7 @@
 /*
- * The harness that users get must be able to fail, and say why. planted.c has a mistake in each of its tests: each must be caught and named in so many words. working.c uses what the harness offers, and must pass
- * in every way a user may run it.
+ * The harness that users get must be able to fail, and say why. planted.c has a mistake in each of its tests: each
+ * must be caught and named in so many words. working.c uses what the harness offers, and must pass in every way a
+ * user may run it.
  */
 #include "check.h"
 
@@ -57,7 +58,10 @@ static bool says(const char *text)
     return strstr(output, text) != NULL;
 }
 
-/* One test of planted.c, and what its report must contain. of_memory: found by other means, or not at all, when a sanitizer looks after the memory. */
+/*
+ * One test of planted.c, and what its report must contain. of_memory: found by other means, or not at all, when a
+ * sanitizer looks after the memory.
+ */
 static const struct mistake {
     const char *name;
     const char *words[5];

@@ -1,15 +1,18 @@
 /*
  * The epoll backend: completions emulated over edge-triggered readiness.
  *
- * A descriptor is registered once, for both directions, edge-triggered; a bit for each direction remembers whether it may be ready. submit tries the system call unless the bit
- * says it would block, so a request-response exchange costs one recv and one send and no EAGAIN. A short read clears the bit (unless the peer has hung up: then the end
- * is still to be read). An event sets the bits; a waiting operation is then finished here, and its task made ready.
+ * A descriptor is registered once, for both directions, edge-triggered; a bit for each direction remembers whether it
+ * may be ready. submit tries the system call unless the bit says it would block, so a request-response exchange costs
+ * one recv and one send and no EAGAIN. A short read clears the bit (unless the peer has hung up: then the end is
+ * still to be read). An event sets the bits; a waiting operation is then finished here, and its task made ready.
  *
- * `foreign` operations, on descriptors that somebody else may close at any time, are registered level-triggered for just their duration.
+ * `foreign` operations, on descriptors that somebody else may close at any time, are registered level-triggered for
+ * just their duration.
  *
- * Costs: submit one system call, plus one epoll_ctl in the life of a descriptor; cancel O(1). Memory: 24 bytes for each descriptor number in use.
- * Must never happen: a descriptor closed while its state says registered (forget comes first), an edge lost (a bit cleared after the event that set it: the bit is only cleared
- * by the result of a system call made after the event).
+ * Costs: submit one system call, plus one epoll_ctl in the life of a descriptor; cancel O(1). Memory: 24 bytes for
+ * each descriptor number in use. Must never happen: a descriptor closed while its state says registered (forget comes
+ * first), an edge lost (a bit cleared after the event that set it: the bit is only cleared by the result of a system
+ * call made after the event).
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -84,11 +87,15 @@ static struct descriptor *find(struct epoll *state, int descriptor)
 
 static int64_t register_edge(struct epoll *state, struct descriptor *entry, int descriptor)
 {
-    struct epoll_event event = { .events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLPRI | EPOLLET, .data.fd = descriptor };
+    struct epoll_event event = { .events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLPRI | EPOLLET,
+                                 .data.fd = descriptor };
 
     if (epoll_ctl(state->descriptor, EPOLL_CTL_ADD, descriptor, &event) < 0)
         return errno == EEXIST ? -EBUSY : -errno;
-    /* what is ready already comes as an event of the next wait; the other direction, which was not tried, is assumed to be ready */
+    /*
+     * what is ready already comes as an event of the next wait; the other direction, which was not tried, is assumed
+     * to be ready
+     */
     entry->registered = true;
     entry->may_read = !entry->input;
     entry->may_write = !entry->output;
@@ -99,7 +106,8 @@ static int64_t register_edge(struct epoll *state, struct descriptor *entry, int 
 /* Registers what the foreign operations in progress wait for; nothing when there is none. */
 static int64_t register_foreign(struct epoll *state, struct descriptor *entry, int descriptor)
 {
-    struct epoll_event event = { .events = (entry->input ? EPOLLIN | EPOLLRDHUP : 0U) | (entry->output ? EPOLLOUT : 0U), .data.fd = descriptor };
+    struct epoll_event event = { .events = (entry->input ? EPOLLIN | EPOLLRDHUP : 0U) | (entry->output ? EPOLLOUT : 0U),
+                                 .data.fd = descriptor };
 
     if (!event.events) {
         epoll_ctl(state->descriptor, EPOLL_CTL_DEL, descriptor, &event); /* it may be closed already */
@@ -125,7 +133,8 @@ static void remember(struct descriptor *entry, const struct bide__op *op, int64_
     if (bide__op_is_input(op)) {
         if (result == -EAGAIN)
             entry->may_read = false;
-        else if ((op->kind == BIDE__OP_RECEIVE || op->kind == BIDE__OP_READ) && result > 0 && (size_t)result < op->size && !entry->hung_up)
+        else if ((op->kind == BIDE__OP_RECEIVE || op->kind == BIDE__OP_READ) && result > 0 &&
+                 (size_t)result < op->size && !entry->hung_up)
             entry->may_read = false;
     } else if (result == -EAGAIN || (op->kind == BIDE__OP_SEND && result >= 0 && (size_t)result < op->size)) {
         entry->may_write = false;
@@ -145,7 +154,10 @@ static bool epoll_submit(struct bide_loop *loop, struct bide__op *op)
     struct bide__op **place = bide__op_is_input(op) ? &entry->input : &entry->output;
     if (*place || (op->foreign && entry->registered))
         return finish(op, -EBUSY);
-    /* a first wait for readiness is not tried but registered: what is ready comes with the next poll, and every later wait knows its bit */
+    /*
+     * a first wait for readiness is not tried but registered: what is ready comes with the next poll, and every later
+     * wait knows its bit
+     */
     bool is_poll = op->kind == BIDE__OP_READABLE || op->kind == BIDE__OP_WRITABLE;
     bool try = op->foreign || !is_poll;
     if (entry->registered)
@@ -159,8 +171,9 @@ static bool epoll_submit(struct bide_loop *loop, struct bide__op *op)
             return finish(op, result);
     }
     *place = op;
-    int64_t err = op->foreign ? register_foreign(state, entry, op->descriptor)
-                              : entry->registered ? 0 : register_edge(state, entry, op->descriptor);
+    int64_t err = op->foreign         ? register_foreign(state, entry, op->descriptor)
+                  : entry->registered ? 0
+                                      : register_edge(state, entry, op->descriptor);
     if (err < 0) {
         *place = NULL;
         return finish(op, err);
@@ -216,7 +229,10 @@ static void epoll_deliver(struct bide_loop *loop, struct epoll *state, const str
     }
 }
 
-/* With a thousand connections each event touches lines that have left the cache: fetches what the events to come will need, in the order it can be known. */
+/*
+ * With a thousand connections each event touches lines that have left the cache: fetches what the events to come will
+ * need, in the order it can be known.
+ */
 static inline void prefetch_events(const struct epoll *state, int i, int count)
 {
     if (i + 12 < count)

@@ -1,18 +1,23 @@
 /*
  * The io_uring backend: operations are entries of a ring, and one system call a turn both submits them and waits.
  *
- * receive, accept and connect are entries at once (an attempt first costs more than it saves). send is attempted directly and becomes an entry when the socket is full. Reads and
- * writes of pipes cannot wait in the kernel (it answers EAGAIN for a non-blocking file), so it is asked for readiness and the call is made here. What a foreign descriptor waits for
- * is looked at directly first, so that a bad one is refused at once, as with epoll.
+ * receive, accept and connect are entries at once (an attempt first costs more than it saves). send is attempted
+ * directly and becomes an entry when the socket is full. Reads and writes of pipes cannot wait in the kernel (it
+ * answers EAGAIN for a non-blocking file), so it is asked for readiness and the call is made here. What a foreign
+ * descriptor waits for is looked at directly first, so that a bad one is refused at once, as with epoll.
  *
- * An entry's user data is the address of its operation. Completions are taken in two steps: harvest copies results into the operations and links them, settle finishes them. So a
- * submission that finds the ring full can enter and harvest without finishing anything in the middle of somebody's step, and a free entry is always found.
+ * An entry's user data is the address of its operation. Completions are taken in two steps: harvest copies results
+ * into the operations and links them, settle finishes them. So a submission that finds the ring full can enter and
+ * harvest without finishing anything in the middle of somebody's step, and a free entry is always found.
  *
- * Cancelling is an entry too. It stands behind the operation it means and before any later one, so an address that is used again is never mistaken. An operation ends when its own completion
- * has come, never before: until then its buffers are the kernel's.
+ * Cancelling is an entry too. It stands behind the operation it means and before any later one, so an address that is
+ * used again is never mistaken. An operation ends when its own completion has come, never before: until then its
+ * buffers are the kernel's.
  *
- * Costs: submit some stores; cancel O(1); nothing is allocated for an operation. Memory: 128 KiB of rings, 24 bytes for each descriptor number in use. A turn with
- * nothing to submit and nothing finished makes no system call. Must never happen: an operation finished twice, two of one direction on one descriptor at once (but for one that is being cancelled).
+ * Costs: submit some stores; cancel O(1); nothing is allocated for an operation. Memory: 128 KiB of rings, 24 bytes
+ * for each descriptor number in use. A turn with nothing to submit and nothing finished makes no system call. Must
+ * never happen: an operation finished twice, two of one direction on one descriptor at once (but for one that is
+ * being cancelled).
  */
 #include <errno.h>
 #include <poll.h>
@@ -310,7 +315,10 @@ static void uring_wait(struct bide_loop *loop, int64_t timeout)
             bide__ring_enter(ring, 0, BIDE__MILLISECOND);
         harvest(state);
     }
-    /* the kernel's flag may be set with nothing behind it (another processor sets it after the work was run) and then stays: end when nothing came */
+    /*
+     * the kernel's flag may be set with nothing behind it (another processor sets it after the work was run) and then
+     * stays: end when nothing came
+     */
     bool came = true;
     while (came && bide__ring_holds_back(ring)) {
         bide__ring_enter(ring, 0, 0);
@@ -328,8 +336,9 @@ static void uring_forget(struct bide_loop *loop, int descriptor)
 }
 
 /*
- * The operations are through, as the contract says; cancellations may still be on their way. All is waited for, because a ring that is closed with something in it is taken down later, in the
- * background, and holds the descriptors (a listening port!) until then.
+ * The operations are through, as the contract says; cancellations may still be on their way. All is waited for,
+ * because a ring that is closed with something in it is taken down later, in the background, and holds the
+ * descriptors (a listening port!) until then.
  */
 static void uring_close(struct bide_loop *loop)
 {

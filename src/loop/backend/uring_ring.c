@@ -1,13 +1,15 @@
 /*
  * The ring of io_uring: set up, entered, closed with three system calls and without a library.
  *
- * open asks for the features that cost least, and for less when the kernel is older: completions are delivered by the one thread that enters (SINGLE_ISSUER, DEFER_TASKRUN:
- * 6.1), without an interrupt (COOP_TASKRUN: 5.19), with a flag that says when entering is worth while (TASKRUN_FLAG). The ring's descriptor is registered, so that
- * entering does not look it up (and survives a closefrom() of somebody else). What the backend cannot do without is checked here, so that a refusal comes before anything runs:
- * Linux 5.11 (waiting with a timeout) and the operations.
+ * open asks for the features that cost least, and for less when the kernel is older: completions are delivered by the
+ * one thread that enters (SINGLE_ISSUER, DEFER_TASKRUN: 6.1), without an interrupt (COOP_TASKRUN: 5.19), with a flag
+ * that says when entering is worth while (TASKRUN_FLAG). The ring's descriptor is registered, so that entering does
+ * not look it up (and survives a closefrom() of somebody else). What the backend cannot do without is checked here,
+ * so that a refusal comes before anything runs: Linux 5.11 (waiting with a timeout) and the operations.
  *
- * Costs: 64 KiB of submission entries and 64 KiB of completions. take: a few stores. enter: one system call. Must never happen: an enter with a timeout of zero by
- * argument (the kernel sleeps 17 us for it; asking for no completion returns at once), an enter from another thread.
+ * Costs: 64 KiB of submission entries and 64 KiB of completions. take: a few stores. enter: one system call. Must
+ * never happen: an enter with a timeout of zero by argument (the kernel sleeps 17 us for it; asking for no completion
+ * returns at once), an enter from another thread.
  */
 #include "loop/backend/uring_ring.h"
 
@@ -24,7 +26,10 @@
 #include "base/clock.h"
 #include "stack/sanitizer.h"
 
-/* Numbers that the headers of the oldest systems we build on do not have; the kernel's interface is the same everywhere. */
+/*
+ * Numbers that the headers of the oldest systems we build on do not have; the kernel's interface is the same
+ * everywhere.
+ */
 #ifndef __NR_io_uring_setup
 #define __NR_io_uring_setup 425
 #define __NR_io_uring_enter 426
@@ -74,7 +79,10 @@ static int register_with(int descriptor, unsigned operation, void *argument, uns
     return (int)syscall(__NR_io_uring_register, descriptor, operation, argument, count);
 }
 
-/* The value of kernel.io_uring_disabled: '0' enabled, '1' for unprivileged processes, '2' for all; 0 when it cannot be read. */
+/*
+ * The value of kernel.io_uring_disabled: '0' enabled, '1' for unprivileged processes, '2' for all; 0 when it cannot
+ * be read.
+ */
 static char disabled_by_administrator(void)
 {
     char value = 0;
@@ -254,8 +262,9 @@ struct io_uring_sqe *bide__ring_take(struct bide__ring *ring)
 }
 
 /*
- * Under Valgrind one thread runs at a time, and it does not know that this system call may block: the others, who would wake us, would stand still. So there the
- * wait is a poll() of the ring's descriptor between two entries that do not wait.
+ * Under Valgrind one thread runs at a time, and it does not know that this system call may block: the others, who
+ * would wake us, would stand still. So there the wait is a poll() of the ring's descriptor between two entries that
+ * do not wait.
  */
 static int enter_under_valgrind(struct bide__ring *ring, unsigned submit, int64_t timeout)
 {

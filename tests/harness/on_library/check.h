@@ -1,6 +1,7 @@
 /*
- * check.h for the tests of bide that stand on libbide-test, the harness that users get: the same names as tests/harness/check.h, and what the two differ in. Those tests measure real time, and many of
- * them leave on purpose what a user's test must not: tasks that run() is to cancel, errors that nobody reads.
+ * check.h for the tests of bide that stand on libbide-test, the harness that users get: the same names as
+ * tests/harness/check.h, and what the two differ in. Those tests measure real time, and many of them leave on purpose
+ * what a user's test must not: tasks that run() is to cancel, errors that nobody reads.
  */
 #ifndef BIDE_TESTS_ON_LIBRARY_CHECK_H
 #define BIDE_TESTS_ON_LIBRARY_CHECK_H

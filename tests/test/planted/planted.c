@@ -1,5 +1,6 @@
 /*
- * Tests with a mistake in each, as a user would make them. Each must fail, and say why: test_planted.c runs this program and looks for the words.
+ * Tests with a mistake in each, as a user would make them. Each must fail, and say why: test_planted.c runs this
+ * program and looks for the words.
  */
 #include <assert.h>
 #include <errno.h>
