@@ -37,13 +37,11 @@ typedef struct bide_coroutine {
  * reported.
  */
 BIDE_EXPORT int bide__watches_coroutines;
-BIDE_EXPORT void bide__coroutine_made(const bide_coroutine *coroutine) __attribute__((cold));
-static inline bide_coroutine bide__made(bide_coroutine coroutine)
-{
-    if (__builtin_expect(__atomic_load_n(&bide__watches_coroutines, __ATOMIC_RELAXED), 0))
-        bide__coroutine_made(&coroutine);
-    return coroutine;
-}
+BIDE_EXPORT void bide__coroutine_made(const void *arguments, size_t size, const char *name, const char *file, int line)
+    __attribute__((cold));
+#define BIDE__MADE(arguments, size, name, file, line)                                                                  \
+    if (__builtin_expect(__atomic_load_n(&bide__watches_coroutines, __ATOMIC_RELAXED), 0))                             \
+    bide__coroutine_made(arguments, size, name, file, line)
 
 /*
  * bide_co(f, arguments...) - the coroutine value for f(arguments...). f must have its bide_async line in sight. The
@@ -84,7 +82,8 @@ static inline bide_coroutine bide__made(bide_coroutine coroutine)
     __attribute__((unused, warn_unused_result)) static inline bide_coroutine bide__make_##f(                           \
         const struct bide__arguments_##f *bide__storage, const char *bide__file, int bide__line)                       \
     {                                                                                                                  \
-        return bide__made((bide_coroutine){ bide__run_##f, bide__storage, 0, #f, bide__file, bide__line });            \
+        BIDE__MADE(bide__storage, 0, #f, bide__file, bide__line);                                                      \
+        return (bide_coroutine){ bide__run_##f, bide__storage, 0, #f, bide__file, bide__line };                        \
     }                                                                                                                  \
     struct bide__arguments_##f
 
@@ -102,8 +101,8 @@ static inline bide_coroutine bide__made(bide_coroutine coroutine)
     {                                                                                                                  \
         const struct bide__arguments_##f bide__values = { BIDE__UNPACK names };                                        \
         __builtin_memcpy(bide__storage, &bide__values, sizeof bide__values);                                           \
-        return bide__made(                                                                                             \
-            (bide_coroutine){ bide__run_##f, bide__storage, sizeof bide__values, #f, bide__file, bide__line });        \
+        BIDE__MADE(bide__storage, sizeof bide__values, #f, bide__file, bide__line);                                    \
+        return (bide_coroutine){ bide__run_##f, bide__storage, sizeof bide__values, #f, bide__file, bide__line };      \
     }                                                                                                                  \
     struct bide__arguments_##f
 #define BIDE__UNPACK(...) __VA_ARGS__

@@ -239,7 +239,7 @@ BIDE_EXPORT int bide_gather_n(const bide_coroutine *coroutines, size_t count);
 /*
  * bide_gather_settled - runs them all to their end, whatever fails: `gather(*list, return_exceptions=True)`.
  * results[i] is what coroutine i returned. Returns 0; cancelled: they are cancelled and waited for, their results
- * stored, and -ECANCELED. -ENOMEM: those that could not be started have it as their result.
+ * stored, and -ECANCELED if that cut any of them short (otherwise 0: it did happen, R2). -ENOMEM: those that could not be started have it as their result.
  */
 BIDE_EXPORT int bide_gather_settled(const bide_coroutine *coroutines, size_t count, int *results);
 

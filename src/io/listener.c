@@ -11,6 +11,7 @@
 #include <bide/error.h>
 
 #include "io/stream.h"
+#include "task/debug.h"
 #include "task/wait.h"
 
 enum { BACKLOG = 4096 };
@@ -77,6 +78,7 @@ int bide_listen(const char *host, int port, bide_listener **ret_listener)
     *listener = (struct bide_listener){ .loop = bide__loop, .descriptor = descriptor };
     if (getsockname(descriptor, &bound.any, &size) == 0)
         listener->port = bide__address_port(&bound);
+    bide__debug_opened(listener, "listener on", host ? host : "all addresses");
     *ret_listener = listener;
     return 0;
 }
@@ -129,5 +131,6 @@ void bide_listener_close(bide_listener *listener)
     if (!listener)
         return;
     bide__listener_stop(listener);
+    bide__debug_closed(listener);
     free(listener);
 }

@@ -20,6 +20,7 @@
 
 #include <bide/error.h>
 
+#include "task/debug.h"
 #include "task/wait.h"
 
 enum { PIECES_MAX = 64 };
@@ -36,6 +37,8 @@ struct bide_stream *bide__stream_new(struct bide_loop *loop, int descriptor)
     socklen_t size = sizeof stream->peer.address;
     getpeername(descriptor, &stream->peer.address.any,
                 &size); /* now: a connection that was reset cannot tell any more */
+    if (__builtin_expect(loop->debug, 0))
+        bide__debug_opened(stream, "stream to", bide_peer_name(stream));
     return stream;
 }
 
@@ -307,6 +310,8 @@ void bide_close(bide_stream *stream)
     if (!stream)
         return;
     assert(!stream->reading && !stream->writing && "a stream was closed while a task waits on it");
+    if (__builtin_expect(stream->loop->debug, 0))
+        bide__debug_closed(stream);
     stream->loop->backend->forget(stream->loop, stream->descriptor);
     close(stream->descriptor);
     bide__buffer_clear(&stream->input, &stream->loop->buffers);

@@ -20,6 +20,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -39,6 +40,8 @@ enum {
 };
 
 _Thread_local struct bide_loop *bide__loop;
+
+static pthread_once_t forks_watched = PTHREAD_ONCE_INIT;
 
 bide_loop *bide_get_running_loop(void)
 {
@@ -421,6 +424,17 @@ static int choose_backend(struct bide_loop *loop, const char *wanted, char *reas
     return loop->backend->open(loop, reason, size);
 }
 
+/* A child process has the memory of the loop but not its thread of control: there, no loop runs. */
+static void forget_in_child(void)
+{
+    bide__loop = NULL;
+}
+
+static void watch_forks(void)
+{
+    pthread_atfork(NULL, NULL, forget_in_child);
+}
+
 int bide__loop_open(struct bide_loop *loop, const struct bide__loop_options *options, char *reason, size_t reason_size)
 {
     struct bide__stack_options stacks = { .stack_size = options->stack_size,
@@ -429,6 +443,7 @@ int bide__loop_open(struct bide_loop *loop, const struct bide__loop_options *opt
                                           .describe = options->describe,
                                           .on_discard = options->on_discard };
 
+    pthread_once(&forks_watched, watch_forks);
     memset(loop, 0, sizeof *loop);
     loop->wake_descriptor = -1;
     loop->thread_limit = options->thread_limit;

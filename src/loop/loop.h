@@ -67,6 +67,7 @@ struct bide_loop {
     uint64_t polled_at;              /* tick of the last poll */
     uint64_t poll_interval;          /* ticks after which a poll is due although tasks are ready */
     unsigned budget;                 /* operations that may still be done without waiting in this step */
+    bool debug;                      /* steps are timed, mistakes looked for: loop/debug.h */
 
     struct bide__timers timers;
     bool virtual_clock;    /* time stands still while anything can run, then jumps to the next deadline */
@@ -76,7 +77,6 @@ struct bide_loop {
     struct bide__hooks *hooks;
     struct bide__context
         *home;           /* where a task that parks goes when no other is to run: &context, or who started it eagerly */
-    bool debug;          /* steps are timed, mistakes looked for: loop/debug.h */
     bool hurry;          /* the running turn is to be the last one before the next look at the stop flag */
     unsigned stepping;   /* first steps that run inside of another one: bide__loop_step_into */
     bool said_unguarded; /* that stacks have no guard */

@@ -48,7 +48,7 @@ static void look_for(struct bide__run *run, const void *arguments, bool report)
     }
 }
 
-void bide__coroutine_made(const bide_coroutine *coroutine)
+void bide__coroutine_made(const void *arguments, size_t size, const char *name, const char *file, int line)
 {
     struct bide__record *task = bide__current();
 
@@ -60,9 +60,9 @@ void bide__coroutine_made(const bide_coroutine *coroutine)
     struct bide__made_coroutine *made = run->made ? malloc(sizeof *made) : NULL;
     if (!made)
         return;
-    look_for(run, coroutine->arguments, coroutine->size > 0);
-    struct bide__made_coroutine **chain = chain_of(run, coroutine->arguments);
-    *made = (struct bide__made_coroutine){ *chain, task, *coroutine };
+    look_for(run, arguments, size > 0);
+    struct bide__made_coroutine **chain = chain_of(run, arguments);
+    *made = (struct bide__made_coroutine){ *chain, task, { NULL, arguments, size, name, file, line } };
     *chain = made;
 }
 

@@ -68,13 +68,14 @@ struct bide_task {
 /* What a runner keeps; the loop's `owner`. See run.c. */
 struct bide__run {
     struct bide_loop *loop;
-    bide_run_options options;
     struct bide_group *background;  /* owns the tasks that are started without a group */
     struct bide__record *main_task; /* runs one main after the other, and holds the background group */
     struct bide_scope *main_scope;  /* what Ctrl-C cancels; NULL when no main runs */
     struct bide_task *main_handle;  /* those of the mains, if anybody asked for them */
     struct bide__slab handles;
-    size_t live;          /* tasks */
+    size_t live; /* tasks */
+    bool eager;  /* run option eager_start */
+    bide_run_options options;
     bide_coroutine main;  /* entry NULL: none to run */
     void *main_arguments; /* the copy of its arguments, if one was made */
     int result;           /* of the last main that has ended */

@@ -226,6 +226,7 @@ int bide__run_open(const bide_run_options *options, struct bide__run **ret_run)
     run->handles.block_size = sizeof(struct bide_task);
     if (options)
         run->options = *options;
+    run->eager = run->options.eager_start;
     run->thread = bide__debug_thread();
     run->watches_overflow = bide__overflow_install() == 0;
     err = open_loop(run);

@@ -215,8 +215,8 @@ static struct bide_group *group_or_background(struct bide_group *group)
     return bide__run_of(bide__loop)->background;
 }
 
-static struct bide__record *start(struct bide_group *group, const struct bide_coroutine *coroutine, bool with_handle,
-                                  int *ret_error)
+static inline struct bide__record *start(struct bide_group *group, const struct bide_coroutine *coroutine,
+                                         bool with_handle, int *ret_error)
 {
     struct bide_group *owner = group_or_background(group);
     struct bide__record *record = bide__spawn(owner->loop, owner, coroutine, with_handle, ret_error);
@@ -236,51 +236,47 @@ static void step_into(struct bide__record *record)
     bide__loop_step_into(loop, &record->coroutine);
 }
 
-bide_task *bide_create_task_eager(bide_group *group, bide_coroutine coroutine)
+static bide_task *create_task(struct bide_group *group, const struct bide_coroutine *coroutine, bool eager)
 {
     int err = 0;
-    struct bide__record *record = start(group, &coroutine, true, &err);
+    struct bide__record *record = start(group, coroutine, true, &err);
 
     if (!record)
         return NULL;
     bide_task *task = record->handle;
-    step_into(record);
+    if (__builtin_expect(eager || bide__run_of(record->loop)->eager, 0))
+        step_into(record);
     return task;
 }
 
-int bide_start_eager(bide_group *group, bide_coroutine coroutine)
+static inline int start_task(struct bide_group *group, const struct bide_coroutine *coroutine, bool eager)
 {
     int err = 0;
-    struct bide__record *record = start(group, &coroutine, false, &err);
+    struct bide__record *record = start(group, coroutine, false, &err);
 
-    if (record)
+    if (record && __builtin_expect(eager || bide__run_of(record->loop)->eager, 0))
         step_into(record);
     return err;
 }
 
-static inline bool starts_eagerly(void)
-{
-    return bide__loop && __builtin_expect(bide__run_of(bide__loop)->options.eager_start, 0);
-}
-
 bide_task *bide_create_task(bide_group *group, bide_coroutine coroutine)
 {
-    int err = 0;
+    return create_task(group, &coroutine, false);
+}
 
-    if (starts_eagerly())
-        return bide_create_task_eager(group, coroutine);
-    struct bide__record *record = start(group, &coroutine, true, &err);
-    return record ? record->handle : NULL;
+bide_task *bide_create_task_eager(bide_group *group, bide_coroutine coroutine)
+{
+    return create_task(group, &coroutine, true);
 }
 
 int bide_start(bide_group *group, bide_coroutine coroutine)
 {
-    int err = 0;
+    return start_task(group, &coroutine, false);
+}
 
-    if (starts_eagerly())
-        return bide_start_eager(group, coroutine);
-    (void)start(group, &coroutine, false, &err);
-    return err;
+int bide_start_eager(bide_group *group, bide_coroutine coroutine)
+{
+    return start_task(group, &coroutine, true);
 }
 
 void bide__record_describe(const void *record, char *text, size_t size)
