@@ -31,8 +31,8 @@ static void refresh_date(struct bide__http_server *server, double now)
 
     clock_gettime(CLOCK_REALTIME, &time);
     (void)bide__http1_format_date(time.tv_sec, date);
-    memcpy(server->common,
-           "Date: ", 6); /* NOLINT(bugprone-not-null-terminated-result): a header line, of known length */
+    /* NOLINTNEXTLINE(bugprone-not-null-terminated-result): a header line, of known length */
+    memcpy(server->common, "Date: ", 6);
     memcpy(server->common + 6, date, sizeof date - 1);
     memcpy(server->common + 6 + sizeof date - 1, "\r\n", 2);
     server->date_until = now + 1 - (double)time.tv_nsec * 1e-9;

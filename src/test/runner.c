@@ -74,6 +74,15 @@ __attribute__((format(printf, 2, 3))) static void add_line(struct bide__case *on
 }
 
 /* In the new process. */
+/* A shell starts what it runs in the background with SIGINT ignored: that is not the test's affair. */
+static void default_signals(void)
+{
+    static const int numbers[] = { SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGPIPE, SIGUSR1, SIGUSR2 };
+
+    for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++)
+        signal(numbers[i], SIG_DFL);
+}
+
 static _Noreturn void be_child(const struct runner *runner, const struct slot *slot)
 {
     int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
@@ -81,6 +90,7 @@ static _Noreturn void be_child(const struct runner *runner, const struct slot *s
     setpgid(0, 0);
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     sigprocmask(SIG_SETMASK, &runner->before, NULL);
+    default_signals();
     for (int i = 0; i < runner->command->jobs; i++)
         if (&runner->slots[i] != slot && runner->slots[i].process)
             close(runner->slots[i].output);

@@ -309,6 +309,15 @@ static bool wait_for_child(pid_t child, int *ret_status)
     return false;
 }
 
+/* A shell starts what it runs in the background with SIGINT ignored: that is not the test's affair. */
+static void default_signals(void)
+{
+    static const int numbers[] = { SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGPIPE, SIGUSR1, SIGUSR2 };
+
+    for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++)
+        signal(numbers[i], SIG_DFL);
+}
+
 /* Runs one test in a child; returns how it ended, with the reason in the report. */
 static enum outcome run_forked(const struct check__test *test)
 {
@@ -327,6 +336,7 @@ static enum outcome run_forked(const struct check__test *test)
         setpgid(0, 0);
         prctl(PR_SET_PDEATHSIG, SIGKILL);
         sigprocmask(SIG_SETMASK, &before, NULL);
+        default_signals();
         run_body(test);
     }
     if (child < 0) {

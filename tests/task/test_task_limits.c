@@ -131,6 +131,8 @@ unit_test(no_memory_for_a_task)
 #endif
     if (getenv("BIDE_VALGRIND"))
         skip("Valgrind needs all the address space");
+    if (check_slowness() > 1)
+        skip("an emulator does not keep to the limit of the address space");
     check_eq(getrlimit(RLIMIT_AS, &limit), 0);
     limit.rlim_cur = (rlim_t)256 << 20;
     check_eq(setrlimit(RLIMIT_AS, &limit), 0);
