@@ -5,10 +5,10 @@
 set(BIDE_LAYERS_WITHOUT_LOOP harness base stack proto)
 set(BIDE_BACKENDS epoll io_uring)
 
-# The layers whose tests stand on libbide-test, the harness that users get. The others are below it or not moved yet.
+# The layers whose tests stand on libbide-test, the harness that users get. The others, without a loop, are below it.
 # Not on it: tests with a malloc of their own, and those that measure memory, which the harness uses too.
-set(BIDE_LAYERS_ON_LIBRARY task sync)
-set(BIDE_TESTS_NOT_ON_LIBRARY test_deep test_task)
+set(BIDE_LAYERS_ON_LIBRARY loop task sync io client server semantics history)
+set(BIDE_TESTS_NOT_ON_LIBRARY test_deep test_task test_server)
 
 set(slowness ${BIDE_SLOWNESS})
 if(NOT slowness)
