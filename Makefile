@@ -47,6 +47,9 @@ bench: ## build and run the benchmarks
 	@tools/build bench
 	@for program in build/bench/bench/*; do [ -x "$$program" ] && echo "== $${program##*/}" && "$$program"; done; true
 
+seeds: ## the races of the primitives under 100,000 orders of the ready tasks
+	@tools/ci-stages/seeds
+
 matrix: ## all of the above that tests
 	@tools/ci-stages/all check test clang asan tsan ucontext valgrind aarch64 fuzz
 

@@ -214,6 +214,13 @@ BIDE_EXPORT void bide_set_task_name(bide_task *task, const char *name);
 BIDE_EXPORT size_t bide_task_count(void);
 
 /*
+ * bide_all_tasks - the handles of the tasks that are alive in this thread's loop, the main task first. Stores at most
+ * `capacity` of them in `tasks`; returns how many were stored. Each is valid as bide_create_task says; one that was
+ * started without a handle gets one now. Without memory for more handles it stores fewer. Follows asyncio.all_tasks.
+ */
+BIDE_EXPORT size_t bide_all_tasks(bide_task **tasks, size_t capacity);
+
+/*
  * bide_sleep - waits for some seconds; never less. 0 and negative: yields one turn. INFINITY: until cancelled. 0,
  * -ECANCELED, -ENOMEM. Follows asyncio.sleep.
  */

@@ -172,3 +172,40 @@ size_t bide_task_count(void)
 {
     return bide__loop ? bide__run_of(bide__loop)->live : 0;
 }
+
+/* Puts the groups of one task on a work list; see bide__scope_cancel, which uses the same link. */
+static void add_groups(const struct bide__record *task, struct bide_group **work)
+{
+    for (struct bide_scope *scope = task->scope; scope; scope = scope == &task->root ? NULL : scope->parent) {
+        if (scope->kind == BIDE__SCOPE_GROUP) {
+            struct bide_group *group = (struct bide_group *)scope;
+
+            group->next_affected = *work;
+            *work = group;
+        }
+    }
+}
+
+size_t bide_all_tasks(bide_task **tasks, size_t capacity)
+{
+    const struct bide__run *run = bide__loop ? bide__run_of(bide__loop) : NULL;
+    struct bide_group *work = NULL;
+    size_t count = 0;
+
+    if (!run || !run->main_task || capacity == 0 || !(tasks[0] = bide__handle_of(run->main_task)))
+        return 0;
+    count = 1;
+    add_groups(run->main_task, &work);
+    while (work) {
+        struct bide_group *group = work;
+
+        work = group->next_affected;
+        for (struct bide__record *child = group->first; child; child = child->next) {
+            if (count == capacity || !(tasks[count] = bide__handle_of(child)))
+                return count;
+            count++;
+            add_groups(child, &work);
+        }
+    }
+    return count;
+}
