@@ -26,15 +26,15 @@ enum {
 
 static void refresh_date(struct bide__http_server *server, double now)
 {
+    static const char line_end[] = { '\r', '\n' };
     char date[BIDE__HTTP1_DATE_SIZE] = "Thu, 01 Jan 1970 00:00:00 GMT";
     struct timespec time;
 
     clock_gettime(CLOCK_REALTIME, &time);
     (void)bide__http1_format_date(time.tv_sec, date);
-    /* NOLINTNEXTLINE(bugprone-not-null-terminated-result): a header line, of known length */
     memcpy(server->common, "Date: ", 6);
     memcpy(server->common + 6, date, sizeof date - 1);
-    memcpy(server->common + 6 + sizeof date - 1, "\r\n", 2);
+    memcpy(server->common + 6 + sizeof date - 1, line_end, sizeof line_end);
     server->date_until = now + 1 - (double)time.tv_nsec * 1e-9;
 }
 
