@@ -452,7 +452,39 @@ static int show_fetch(struct demo *demo)
 
 /* ---- All of it --------------------------------------------------------------------------------------------------------- */
 
-static int app(struct demo *demo)
+static int make_folder(struct demo *demo)
+{
+    const char *place = getenv("TMPDIR");
+    char folder[PATH_BYTES];
+
+    snprintf(folder, sizeof folder, "%s/bide-demo-XXXXXX", place && *place ? place : "/tmp");
+    if (!mkdtemp(folder))
+        return bide_fail(-errno, "%s: %s", folder, strerror(errno));
+    strcpy(demo->folder, folder);
+    return 0;
+}
+
+static void clean_up(struct demo *demo)
+{
+    static const char *const folders[] = { "files", "stored" };
+    char path[2 * PATH_BYTES];
+
+    stop_program(&demo->fetch);
+    stop_program(&demo->slow);
+    stop_program(&demo->files);
+    for (size_t f = 0; f < 2; f++) {
+        for (size_t i = 0; i < SAMPLES; i++) {
+            sample_path(demo, folders[f], i, path);
+            unlink(path);
+        }
+        snprintf(path, sizeof path, "%s/%s", demo->folder, folders[f]);
+        rmdir(path);
+    }
+    if (rmdir(demo->folder) < 0)
+        fprintf(stderr, "demo: %s: %s\n", demo->folder, strerror(errno));
+}
+
+static int show_all(struct demo *demo)
 {
     int err;
 
@@ -461,6 +493,15 @@ static int app(struct demo *demo)
         bide(show_files(demo));
         bide(show_fetch(demo));
     }
+    return err;
+}
+
+/* The folder is made and removed in here, where Ctrl-C cancels: so it never stays behind. */
+static int app(struct demo *demo)
+{
+    bide(make_folder(demo));
+    int err = show_all(demo);
+    clean_up(demo);
     return err;
 }
 bide_async(app, struct demo *);
@@ -488,48 +529,13 @@ static bool find_program(struct demo *demo, const char *given)
     return false;
 }
 
-static bool make_folder(struct demo *demo)
-{
-    const char *place = getenv("TMPDIR");
-    char folder[PATH_BYTES];
-
-    snprintf(folder, sizeof folder, "%s/bide-demo-XXXXXX", place && *place ? place : "/tmp");
-    if (!mkdtemp(folder)) {
-        fprintf(stderr, "demo: %s: %s\n", folder, strerror(errno));
-        return false;
-    }
-    strcpy(demo->folder, folder);
-    return true;
-}
-
-static void clean_up(struct demo *demo)
-{
-    static const char *const folders[] = { "files", "stored" };
-    char path[2 * PATH_BYTES];
-
-    stop_program(&demo->fetch);
-    stop_program(&demo->slow);
-    stop_program(&demo->files);
-    for (size_t f = 0; f < 2; f++) {
-        for (size_t i = 0; i < SAMPLES; i++) {
-            sample_path(demo, folders[f], i, path);
-            unlink(path);
-        }
-        snprintf(path, sizeof path, "%s/%s", demo->folder, folders[f]);
-        rmdir(path);
-    }
-    if (rmdir(demo->folder) < 0)
-        fprintf(stderr, "demo: %s: %s\n", demo->folder, strerror(errno));
-}
-
 int main(int argc, char **argv)
 {
     static struct demo demo;
 
-    if (!find_program(&demo, argc > 1 ? argv[1] : NULL) || !make_folder(&demo))
+    if (!find_program(&demo, argc > 1 ? argv[1] : NULL))
         return 1;
     int err = bide_run(bide_co(app, &demo));
-    clean_up(&demo);
     if (err == -EINTR)
         return 130;
     if (err == 0)
