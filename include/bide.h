@@ -7,18 +7,19 @@
 #ifndef BIDE_H
 #define BIDE_H
 
-#include <bide/coro.h>      /* coroutine values: bide_async, bide_co */
-#include <bide/error.h>     /* bide(), codes, messages */
-#include <bide/future.h>    /* a result that will be there later */
-#include <bide/generator.h> /* loops over what may wait, and generators */
-#include <bide/local.h>     /* task-locals */
-#include <bide/loop.h>      /* the callback-level API */
-#include <bide/queue.h>     /* typed queues between tasks */
-#include <bide/scope.h>     /* blocks: timeout, task group, shield */
-#include <bide/stream.h>    /* TCP connections and servers */
-#include <bide/sync.h>      /* locks, events, conditions, semaphores, barriers */
-#include <bide/task.h>      /* run, tasks, join, cancel, gather, wait_for, sleep */
-#include <bide/thread.h>    /* calls that block */
+#include <bide/coro.h>       /* coroutine values: bide_async, bide_co */
+#include <bide/descriptor.h> /* waiting for descriptors of other libraries */
+#include <bide/error.h>      /* bide(), codes, messages */
+#include <bide/future.h>     /* a result that will be there later */
+#include <bide/generator.h>  /* loops over what may wait, and generators */
+#include <bide/local.h>      /* task-locals */
+#include <bide/loop.h>       /* the callback-level API */
+#include <bide/queue.h>      /* typed queues between tasks */
+#include <bide/scope.h>      /* blocks: timeout, task group, shield */
+#include <bide/stream.h>     /* TCP connections and servers */
+#include <bide/sync.h>       /* locks, events, conditions, semaphores, barriers */
+#include <bide/task.h>       /* run, tasks, join, cancel, gather, wait_for, sleep */
+#include <bide/thread.h>     /* calls that block */
 #include <bide/version.h>
 
 #endif

@@ -240,6 +240,8 @@ bool bide__remote_drain(struct bide_loop *loop);
 void bide__wake_for_signal(struct bide_loop *loop);
 
 /* watcher.c */
+/* True if bide_add_reader (kind BIDE__OP_READABLE) or bide_add_writer has a callback for the descriptor. */
+bool bide__is_watched(const struct bide_loop *loop, int descriptor, enum bide__op_kind kind);
 void bide__watchers_close(struct bide_loop *loop);
 
 /* signal.c */

@@ -141,6 +141,13 @@ static bool take_out(struct bide_loop *loop, int descriptor, enum bide__op_kind 
     return true; /* when it is due or runs just now, run_due frees it */
 }
 
+bool bide__is_watched(const struct bide_loop *loop, int descriptor, enum bide__op_kind kind)
+{
+    size_t index = (size_t)descriptor * 2 + (kind == BIDE__OP_WRITABLE);
+
+    return descriptor >= 0 && index < loop->watchers_size && loop->watchers[index];
+}
+
 int bide_add_reader(bide_loop *loop, int descriptor, void (*callback)(void *argument), void *argument)
 {
     int err = bide__debug_check_thread(loop, bide__loop, "bide_add_reader");
