@@ -47,11 +47,14 @@ bench: ## build and run the benchmarks
 	@tools/build bench
 	@for program in build/bench/bench/*; do [ -x "$$program" ] && echo "== $${program##*/}" && "$$program"; done; true
 
+instructions: ## count the instructions of the hot paths, against their limits
+	@tools/ci-stages/instructions
+
 seeds: ## the races of the primitives under 100,000 orders of the ready tasks
 	@tools/ci-stages/seeds
 
 matrix: ## all of the above that tests
-	@tools/ci-stages/all check test clang asan tsan ucontext valgrind aarch64 fuzz
+	@tools/ci-stages/all check test clang asan tsan ucontext valgrind aarch64 instructions fuzz
 
 install: ## install under PREFIX (/usr/local)
 	@tools/setup build
@@ -61,4 +64,4 @@ install: ## install under PREFIX (/usr/local)
 clean: ## remove build/
 	@rm -rf build
 
-.PHONY: help build demo test check clang asan tsan ucontext valgrind aarch64 fuzz bench matrix install clean
+.PHONY: help build demo test check clang asan tsan ucontext valgrind aarch64 fuzz bench instructions seeds matrix install clean
