@@ -1,5 +1,5 @@
 /*
- * Streams: reading and writing a connected socket.
+ * Streams: reading and writing what a channel carries (a socket, a pipe, TLS: io/channel.h).
  *
  * Input goes straight into the user's buffer where he gives one (bide_read), else into the stream's own, which exists
  * only while bytes are in it: a stream that waits for its peer first waits until it is readable, and only then takes
@@ -14,9 +14,9 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include <bide/error.h>
 
@@ -25,21 +25,40 @@
 
 enum { PIECES_MAX = 64 };
 
-struct bide_stream *bide__stream_new(struct bide_loop *loop, int descriptor)
+struct bide_stream *bide__stream_over(const struct bide__channel *channel, const char *peer)
 {
     struct bide_stream *stream = calloc(1, sizeof *stream);
 
     if (!stream)
         return NULL;
-    stream->loop = loop;
-    stream->descriptor = descriptor;
+    stream->channel = *channel;
     stream->read_limit = BIDE__READ_LIMIT;
-    socklen_t size = sizeof stream->peer.address;
-    getpeername(descriptor, &stream->peer.address.any,
-                &size); /* now: a connection that was reset cannot tell any more */
-    if (__builtin_expect(loop->debug, 0))
+    if (peer) {
+        snprintf(stream->peer.text, sizeof stream->peer.text, "%s", peer);
+        stream->named = true;
+    } else { /* now: a connection that was reset cannot tell any more */
+        socklen_t size = sizeof stream->peer.address;
+        getpeername(channel->descriptor, &stream->peer.address.any, &size);
+    }
+    if (__builtin_expect(channel->loop->debug, 0))
         bide__debug_opened(stream, "stream to", bide_peer_name(stream));
     return stream;
+}
+
+struct bide_stream *bide__stream_new(struct bide_loop *loop, int descriptor)
+{
+    const struct bide__channel channel = { .transport = &bide__transport_socket,
+                                           .loop = loop,
+                                           .descriptor = descriptor };
+
+    return bide__stream_over(&channel, NULL);
+}
+
+struct bide_stream *bide__stream_of_pipe(struct bide_loop *loop, int descriptor, const char *peer)
+{
+    const struct bide__channel channel = { .transport = &bide__transport_pipe, .loop = loop, .descriptor = descriptor };
+
+    return bide__stream_over(&channel, peer);
 }
 
 const char *bide_peer_name(bide_stream *stream)
@@ -53,10 +72,10 @@ const char *bide_peer_name(bide_stream *stream)
     return stream->peer.text;
 }
 
-/* Gives an error of an operation its message. */
+/* Gives an error of the channel its message, if it has none. */
 static int64_t explain(struct bide_stream *stream, const char *action, int64_t err)
 {
-    if (err == -ECANCELED || err == -EPERM)
+    if (err == -ECANCELED || err == -EPERM || err <= BIDE_EOF)
         return err;
     if (err == -EBUSY)
         return bide_fail(-EBUSY, "%s %s: another task is doing that already", action, bide_peer_name(stream));
@@ -65,13 +84,7 @@ static int64_t explain(struct bide_stream *stream, const char *action, int64_t e
 
 static int64_t receive(struct bide_stream *stream, void *buffer, size_t size, bool likely_ready)
 {
-    struct bide__op op = { .kind = BIDE__OP_RECEIVE,
-                           .descriptor = stream->descriptor,
-                           .u.buffer = buffer,
-                           .size = size,
-                           .likely_ready = likely_ready };
-
-    return bide__op_run(&op);
+    return stream->channel.transport->receive(&stream->channel, buffer, size, likely_ready);
 }
 
 static size_t take_buffered(struct bide_stream *stream, void *buffer, size_t size)
@@ -79,7 +92,7 @@ static size_t take_buffered(struct bide_stream *stream, void *buffer, size_t siz
     size_t there = bide__buffer_size(&stream->input), count = there < size ? there : size;
 
     memcpy(buffer, stream->input.data + stream->input.start, count);
-    bide__buffer_consume(&stream->input, count, &stream->loop->buffers);
+    bide__buffer_consume(&stream->input, count, &stream->channel.loop->buffers);
     return count;
 }
 
@@ -110,22 +123,21 @@ static int64_t fill_once(struct bide_stream *stream, size_t wanted)
     bool waited = false;
 
     if (!stream->input.data) {
-        struct bide__op op = { .kind = BIDE__OP_READABLE, .descriptor = stream->descriptor };
-        int64_t err = bide__op_run(&op);
+        int64_t err = stream->channel.transport->wait_readable(&stream->channel);
 
         if (err < 0)
             return err;
         waited = true;
     }
     if (bide__buffer_reserve(&stream->input, wanted > BIDE__BUFFER_BYTES / 4 ? wanted : BIDE__BUFFER_BYTES / 4,
-                             &stream->loop->buffers) < 0)
+                             &stream->channel.loop->buffers) < 0)
         return -ENOMEM;
     int64_t count =
         receive(stream, stream->input.data + stream->input.end, stream->input.capacity - stream->input.end, waited);
     if (count > 0)
         stream->input.end += (size_t)count;
     else if (!bide__buffer_size(&stream->input))
-        bide__buffer_clear(&stream->input, &stream->loop->buffers);
+        bide__buffer_clear(&stream->input, &stream->channel.loop->buffers);
     return count;
 }
 
@@ -163,7 +175,7 @@ ssize_t bide_peek(bide_stream *stream, size_t minimum, const void **ret_data)
 void bide_consume(bide_stream *stream, size_t size)
 {
     assert(!stream->reading);
-    bide__buffer_consume(&stream->input, size, &stream->loop->buffers);
+    bide__buffer_consume(&stream->input, size, &stream->channel.loop->buffers);
 }
 
 void bide_set_read_limit(bide_stream *stream, size_t bytes)
@@ -242,12 +254,7 @@ ssize_t bide_write(bide_stream *stream, const void *data, size_t size)
         return explain(stream, "write to", -EBUSY);
     stream->writing = true;
     while (sent < size) {
-        struct bide__op op = { .kind = BIDE__OP_SEND,
-                               .descriptor = stream->descriptor,
-                               .u.data = (const char *)data + sent,
-                               .size = size - sent };
-
-        result = bide__op_run(&op);
+        result = stream->channel.transport->send(&stream->channel, (const char *)data + sent, size - sent);
         if (result < 0)
             break;
         sent += (size_t)result;
@@ -289,9 +296,7 @@ ssize_t bide_write_vector(bide_stream *stream, const struct iovec *pieces, size_
     }
     stream->writing = true;
     while (sent < size) {
-        struct bide__op op = { .kind = BIDE__OP_SEND_MESSAGE, .descriptor = stream->descriptor, .u.message = &message };
-
-        result = bide__op_run(&op);
+        result = stream->channel.transport->send_message(&stream->channel, &message);
         if (result < 0)
             break;
         sent += (size_t)result;
@@ -302,36 +307,34 @@ ssize_t bide_write_vector(bide_stream *stream, const struct iovec *pieces, size_
 
 int bide_write_eof(bide_stream *stream)
 {
-    return shutdown(stream->descriptor, SHUT_WR) < 0 ? (int)explain(stream, "end the output to", -errno) : 0;
+    int err = stream->channel.transport->end_output(&stream->channel);
+
+    return err < 0 ? (int)explain(stream, "end the output to", err) : 0;
+}
+
+static void close_stream(bide_stream *stream, bool abort)
+{
+    assert(!stream->reading && !stream->writing && "a stream was closed while a task waits on it");
+    if (__builtin_expect(stream->channel.loop->debug, 0))
+        bide__debug_closed(stream);
+    bide__buffer_clear(&stream->input, &stream->channel.loop->buffers);
+    stream->channel.transport->close(&stream->channel, abort);
+    free(stream);
 }
 
 void bide_close(bide_stream *stream)
 {
-    if (!stream)
-        return;
-    assert(!stream->reading && !stream->writing && "a stream was closed while a task waits on it");
-    if (__builtin_expect(stream->loop->debug, 0))
-        bide__debug_closed(stream);
-    stream->loop->backend->forget(stream->loop, stream->descriptor);
-    close(stream->descriptor);
-    bide__buffer_clear(&stream->input, &stream->loop->buffers);
-    free(stream);
+    if (stream)
+        close_stream(stream, false);
 }
 
 void bide_abort(bide_stream *stream)
 {
-    const struct linger reset = { .l_onoff = 1, .l_linger = 0 };
-
     if (stream)
-        setsockopt(stream->descriptor, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
-    bide_close(stream);
+        close_stream(stream, true);
 }
 
 bool bide_stream_is_alive(bide_stream *stream)
 {
-    char byte;
-
-    if (bide__buffer_size(&stream->input))
-        return false;
-    return recv(stream->descriptor, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 && (errno == EAGAIN || errno == EWOULDBLOCK);
+    return !bide__buffer_size(&stream->input) && stream->channel.transport->is_alive(&stream->channel);
 }

@@ -6,13 +6,12 @@
 
 #include "base/buffer.h"
 #include "io/address.h"
-#include "loop/loop.h"
+#include "io/channel.h"
 
 enum { BIDE__READ_LIMIT = 64 * 1024 };
 
 struct bide_stream {
-    struct bide_loop *loop;
-    int descriptor;
+    struct bide__channel channel;
     struct bide__buffer input;
     size_t read_limit;
     bool reading; /* a task is inside a call that reads */
@@ -25,9 +24,16 @@ struct bide_stream {
 };
 
 /*
- * A stream for a connected, non-blocking socket, which it owns from now on. NULL without memory: the socket is still
- * the caller's.
+ * A stream over a channel, which it owns from now on. peer: what stands for the other end in messages, cut to
+ * BIDE__ADDRESS_TEXT; NULL: the address that the descriptor, a socket, is connected to. NULL without memory: the
+ * channel is still the caller's.
  */
+struct bide_stream *bide__stream_over(const struct bide__channel *channel, const char *peer);
+
+/* The same for a connected, non-blocking socket. */
 struct bide_stream *bide__stream_new(struct bide_loop *loop, int descriptor);
+
+/* The same for a non-blocking end of a pipe or a terminal. */
+struct bide_stream *bide__stream_of_pipe(struct bide_loop *loop, int descriptor, const char *peer);
 
 #endif

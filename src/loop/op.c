@@ -10,6 +10,10 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <sys/uio.h>
+#include <time.h>
 #include <unistd.h>
 
 static int64_t attempt_connect(struct bide__op *op, bool first)
@@ -45,6 +49,46 @@ static int64_t attempt_poll(struct bide__op *op)
     return ready ? 0 : -EAGAIN;
 }
 
+#ifndef RWF_NOSIGNAL
+#define RWF_NOSIGNAL 0x100 /* Linux 6.18 */
+#endif
+
+/* write() with SIGPIPE held back in this thread, and taken away if it came of this. */
+static ssize_t write_masked(int descriptor, const void *data, size_t size)
+{
+    const struct timespec at_once = { 0 };
+    sigset_t pipe_signal, before, pending;
+
+    sigemptyset(&pipe_signal);
+    sigaddset(&pipe_signal, SIGPIPE);
+    pthread_sigmask(SIG_BLOCK, &pipe_signal, &before);
+    sigpending(&pending);
+    ssize_t result = write(descriptor, data, size);
+    int err = errno;
+    if (result < 0 && err == EPIPE && !sigismember(&pending, SIGPIPE))
+        while (sigtimedwait(&pipe_signal, NULL, &at_once) < 0 && errno == EINTR)
+            continue;
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    errno = err;
+    return result;
+}
+
+/* write() that never raises SIGPIPE: by a flag where the kernel has it, else at the price of some more calls. */
+static ssize_t write_without_signal(int descriptor, const void *data, size_t size)
+{
+    static atomic_bool has_no_flag;
+    const struct iovec piece = { .iov_base = (void *)(uintptr_t)data, .iov_len = size };
+
+    if (!atomic_load_explicit(&has_no_flag, memory_order_relaxed)) {
+        ssize_t result = pwritev2(descriptor, &piece, 1, -1, RWF_NOSIGNAL);
+
+        if (result >= 0 || (errno != EOPNOTSUPP && errno != ENOSYS && errno != EINVAL))
+            return result;
+        atomic_store_explicit(&has_no_flag, true, memory_order_relaxed);
+    }
+    return write_masked(descriptor, data, size);
+}
+
 int64_t bide__op_attempt(struct bide__op *op, bool first)
 {
     ssize_t result;
@@ -72,7 +116,7 @@ int64_t bide__op_attempt(struct bide__op *op, bool first)
             result = read(op->descriptor, op->u.buffer, op->size);
             break;
         case BIDE__OP_WRITE:
-            result = write(op->descriptor, op->u.data, op->size);
+            result = write_without_signal(op->descriptor, op->u.data, op->size);
             break;
         default:
             return -EINVAL;

@@ -180,23 +180,27 @@ static bool first_byte(int descriptor, const struct iovec *pieces, size_t count,
     return false;
 }
 
-#define VECTOR(name)                                                                                                   \
-    BIDE__WRAP(ssize_t, name, int descriptor, const struct iovec *pieces, int count)                                   \
+#define VECTOR(name, parameters, call_with)                                                                            \
+    BIDE__WRAP(ssize_t, name, BIDE__UNPACK parameters)                                                                 \
     {                                                                                                                  \
         BIDE__REAL(name);                                                                                              \
         struct iovec piece;                                                                                            \
         if (bide__quiet)                                                                                               \
-            return real(descriptor, pieces, count);                                                                    \
+            return call_with(pieces, count);                                                                           \
         if (interrupted(descriptor, code_of(descriptor)))                                                              \
             return -1;                                                                                                 \
         if (count > 0 && first_byte(descriptor, pieces, (size_t)count, &piece))                                        \
-            return moved(descriptor, real(descriptor, &piece, 1), 2, 1);                                               \
-        return real(descriptor, pieces, count);                                                                        \
+            return moved(descriptor, call_with(&piece, 1), 2, 1);                                                      \
+        return call_with(pieces, count);                                                                               \
     }                                                                                                                  \
     _Static_assert(1, "")
 
-VECTOR(readv);
-VECTOR(writev);
+#define PLAIN(from, many) real(descriptor, from, many)
+#define AT(from, many) real(descriptor, from, many, offset, flags)
+VECTOR(readv, (int descriptor, const struct iovec *pieces, int count), PLAIN);
+VECTOR(writev, (int descriptor, const struct iovec *pieces, int count), PLAIN);
+VECTOR(preadv2, (int descriptor, const struct iovec *pieces, int count, off_t offset, int flags), AT);
+VECTOR(pwritev2, (int descriptor, const struct iovec *pieces, int count, off_t offset, int flags), AT);
 
 #define MESSAGE(name, constness)                                                                                       \
     BIDE__WRAP(ssize_t, name, int descriptor, constness struct msghdr *message, int flags)                             \

@@ -145,8 +145,8 @@ bide_test(accepted_and_opened_connections_do_not_delay_small_writes)
     int near = 0, far = 0;
     socklen_t size = sizeof near;
 
-    check(getsockopt(ends.near->descriptor, IPPROTO_TCP, TCP_NODELAY, &near, &size) == 0);
-    check(getsockopt(ends.far->descriptor, IPPROTO_TCP, TCP_NODELAY, &far, &size) == 0);
+    check(getsockopt(ends.near->channel.descriptor, IPPROTO_TCP, TCP_NODELAY, &near, &size) == 0);
+    check(getsockopt(ends.far->channel.descriptor, IPPROTO_TCP, TCP_NODELAY, &far, &size) == 0);
     check(near && far);
     bide_close(ends.near);
     bide_close(ends.far);

@@ -1,0 +1,81 @@
+/*
+ * A channel over one end of a pipe, or over a terminal: read and write instead of receive and send.
+ *
+ * A regular file in their place (`program < file`) is always ready, which epoll says by refusing it. The descriptor
+ * is non-blocking. Must never happen: SIGPIPE; see bide__op_attempt.
+ */
+#include <errno.h>
+#include <poll.h>
+#include <unistd.h>
+
+#include "io/channel.h"
+#include "task/wait.h"
+
+static int64_t pipe_wait_readable(struct bide__channel *channel)
+{
+    struct bide__op op = { .kind = BIDE__OP_READABLE, .descriptor = channel->descriptor };
+    int64_t err = bide__op_run(&op);
+
+    return err == -EPERM ? 0 : err;
+}
+
+static int64_t pipe_receive(struct bide__channel *channel, void *buffer, size_t size, bool likely_ready)
+{
+    struct bide__op op = { .kind = BIDE__OP_READ,
+                           .descriptor = channel->descriptor,
+                           .u.buffer = buffer,
+                           .size = size,
+                           .likely_ready = likely_ready };
+
+    return bide__op_run(&op);
+}
+
+static int64_t pipe_send(struct bide__channel *channel, const void *data, size_t size)
+{
+    struct bide__op op = { .kind = BIDE__OP_WRITE, .descriptor = channel->descriptor, .u.data = data, .size = size };
+
+    return bide__op_run(&op);
+}
+
+/* Piece by piece: each costs a system call. */
+static int64_t pipe_send_message(struct bide__channel *channel, const struct msghdr *message)
+{
+    const struct iovec *piece = message->msg_iov;
+
+    while (piece->iov_len == 0)
+        piece++;
+    return pipe_send(channel, piece->iov_base, piece->iov_len);
+}
+
+static int pipe_end_output(struct bide__channel *channel)
+{
+    if (channel->descriptor >= 0) {
+        channel->loop->backend->forget(channel->loop, channel->descriptor);
+        close(channel->descriptor);
+        channel->descriptor = -1;
+    }
+    return 0;
+}
+
+static bool pipe_is_alive(struct bide__channel *channel)
+{
+    struct pollfd poller = { .fd = channel->descriptor, .events = POLLIN };
+
+    return poll(&poller, 1, 0) == 0;
+}
+
+static void pipe_close(struct bide__channel *channel, bool abort)
+{
+    (void)abort;
+    pipe_end_output(channel);
+}
+
+const struct bide__transport bide__transport_pipe = {
+    .wait_readable = pipe_wait_readable,
+    .receive = pipe_receive,
+    .send = pipe_send,
+    .send_message = pipe_send_message,
+    .end_output = pipe_end_output,
+    .is_alive = pipe_is_alive,
+    .close = pipe_close,
+};
