@@ -255,7 +255,7 @@ bide_test(callbacks_and_streams_keep_their_place)
         err = (int)bide_read(stream, &byte, 1);
     }
     check_error(err, ETIMEDOUT);
-    check_error(bide_wait_readable(stream->descriptor), EBUSY, "a stream owns it");
+    check_error(bide_wait_readable(stream->channel.descriptor), EBUSY, "a stream owns it");
     return 0;
 }
 
