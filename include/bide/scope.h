@@ -47,20 +47,20 @@ enum bide__scope_kind {
 };
 
 /*
- * A cancellation scope. Lives in the frame of its block; its fields are bide's own. Those up to `closed` are all that
+ * A cancellation scope. Lives in the frame of its block; its fields are bide's own. Those up to `task` are all that
  * a task's root scope has set.
  */
 typedef struct bide_scope {
     struct bide_scope *parent; /* the next one outwards: of the same task, or the group that owns the task */
-    struct bide__record *task; /* whose stack it lies on */
     uint8_t kind;
     bool cancelled; /* this scope itself was cancelled, or its deadline passed */
     /* waits inside answer -ECANCELED: it or, up to the nearest shield, an enclosing scope is cancelled */
     bool effective;
     bool closed;
-    bool ended;    /* the block came to its end, or to a `continue` */
-    bool reserved; /* shield: holds a place for its timer */
-    bool no_timer; /* timeout: there was no memory for its timer */
+    bool ended;                /* the block came to its end, or to a `continue` */
+    bool reserved;             /* shield: holds a place for its timer */
+    bool no_timer;             /* timeout: there was no memory for its timer */
+    struct bide__record *task; /* whose stack it lies on */
     int line;
     const char *file;
     struct bide_scope *lexical; /* the enclosing block of the same function */

@@ -33,6 +33,7 @@
 
 enum {
     TURNS_PER_TICK = 8,
+    PREFETCHED = 8,   /* places in the queue ahead of the task that runs */
     STACKS_KEPT = 64, /* idle ones that always keep their memory */
     STACKS_PER_TRIM = 128,
     STACK_WINDOW_SECONDS = 10,
@@ -74,15 +75,17 @@ int bide__ready_grow(struct bide_loop *loop)
     return 0;
 }
 
-/* Fetches the record of a task that will run soon: its saved stack pointer, and the lines where its registers lie. */
-static inline void prefetch(const struct bide_loop *loop, uint32_t index)
+/*
+ * Fetches what a task that will run soon needs: first its record, then, when that has come, the lines where its
+ * registers and its innermost frames lie. (Always in line: gcc takes a function that only prefetches for one without
+ * an effect, and drops its calls.)
+ */
+static inline __attribute__((always_inline)) void prefetch_record(const struct bide_loop *loop, uint32_t index)
 {
-    uintptr_t entry = loop->ready[index & loop->ready_mask] & ~BIDE__READY_CALLBACK;
-
-    __builtin_prefetch((const void *)entry);
+    __builtin_prefetch((const void *)(loop->ready[index & loop->ready_mask] & ~BIDE__READY_CALLBACK));
 }
 
-static inline void prefetch_stack(const struct bide_loop *loop, uint32_t index)
+static inline __attribute__((always_inline)) void prefetch_stack(const struct bide_loop *loop, uint32_t index)
 {
     uintptr_t entry = loop->ready[index & loop->ready_mask];
 
@@ -91,6 +94,7 @@ static inline void prefetch_stack(const struct bide_loop *loop, uint32_t index)
 
         __builtin_prefetch(saved);
         __builtin_prefetch(saved + 64);
+        __builtin_prefetch(saved + 128);
     }
 }
 
@@ -114,16 +118,20 @@ static __attribute__((noinline)) bool time_says_poll(struct bide_loop *loop)
     return true;
 }
 
+/* From another thread, or a signal. */
+static inline bool something_came(const struct bide_loop *loop)
+{
+    return atomic_load_explicit(&loop->remote, memory_order_relaxed) ||
+           atomic_load_explicit(&loop->signal_pending, memory_order_relaxed);
+}
+
 /*
  * True when the loop must look at what is outside before the next turn. The time is looked at only every few turns:
  * reading it costs as much as a step.
  */
 static inline bool poll_is_due(struct bide_loop *loop)
 {
-    if (loop->turns_to_tick-- == 0 && time_says_poll(loop))
-        return true;
-    return atomic_load_explicit(&loop->remote, memory_order_relaxed) ||
-           atomic_load_explicit(&loop->signal_pending, memory_order_relaxed);
+    return (loop->turns_to_tick-- == 0 && time_says_poll(loop)) || something_came(loop);
 }
 
 /* Puts what stands in the queue into a random order (Fisher and Yates; the generator is Marsaglia's xorshift). */
@@ -150,35 +158,77 @@ static inline void begin_turn(struct bide_loop *loop)
         shuffle(loop);
 }
 
-void bide__park(struct bide_loop *loop)
+/* Nobody else is to run now: back to the loop, or to who started the running coroutine eagerly. */
+static inline void go_home(struct bide_loop *loop)
 {
     struct bide__coroutine *self = loop->current;
-    uint32_t head = loop->ready_head;
 
-    assert(self && "a call that waits was made outside of a task");
-    if (head == loop->batch_end && head != loop->ready_tail && !poll_is_due(loop))
-        begin_turn(loop);
-    if (head != loop->batch_end) {
-        uintptr_t entry = loop->ready[head & loop->ready_mask];
-
-        if (!(entry & BIDE__READY_CALLBACK)) {
-            struct bide__coroutine *next = (struct bide__coroutine *)entry;
-
-            loop->ready_head = head + 1;
-            loop->budget = BIDE__BUDGET;
-            if (next == self)
-                return;
-            if (loop->batch_end - head > 8) {
-                prefetch(loop, head + 8);
-                prefetch_stack(loop, head + 4);
-            }
-            loop->current = next;
-            bide__context_switch(&self->context, &next->context);
-            return;
-        }
-    }
     loop->current = NULL;
     bide__context_switch(&self->context, loop->home);
+}
+
+/* Switches to the coroutine at the head of the queue, which is this turn's. */
+static inline __attribute__((always_inline)) void hand_over(struct bide_loop *loop, uint32_t head)
+{
+    struct bide__coroutine *self = loop->current;
+    uintptr_t entry = loop->ready[head & loop->ready_mask];
+    struct bide__coroutine *next = (struct bide__coroutine *)entry;
+
+    if (__builtin_expect(entry & BIDE__READY_CALLBACK, 0)) {
+        go_home(loop);
+        return;
+    }
+    loop->ready_head = head + 1;
+    loop->budget = BIDE__BUDGET;
+    if (next == self)
+        return;
+    if (loop->batch_end - head > PREFETCHED) {
+        prefetch_record(loop, head + PREFETCHED);
+        prefetch_stack(loop, head + PREFETCHED / 2);
+    }
+    loop->current = next;
+    bide__context_switch(&self->context, &next->context);
+}
+
+static __attribute__((noinline)) void park_with_a_look_outside(struct bide_loop *loop)
+{
+    if (poll_is_due(loop)) {
+        go_home(loop);
+        return;
+    }
+    begin_turn(loop);
+    hand_over(loop, loop->ready_head);
+}
+
+/* The running coroutine was the last of its turn. */
+static __attribute__((noinline)) void park_at_the_end(struct bide_loop *loop)
+{
+    uint32_t head = loop->ready_head;
+
+    if (head == loop->ready_tail) {
+        go_home(loop);
+        return;
+    }
+    if (__builtin_expect(loop->turns_to_tick == 0 || something_came(loop) || loop->shuffle, 0)) {
+        park_with_a_look_outside(loop);
+        return;
+    }
+    loop->turns_to_tick--;
+    loop->batch_end = loop->ready_tail;
+    hand_over(loop, head);
+}
+
+/*
+ * The way of the many is straight, and all that is rarer is behind a jump: so it needs no frame, and its switch no
+ * restored registers.
+ */
+void bide__park(struct bide_loop *loop)
+{
+    assert(loop->current && "a call that waits was made outside of a task");
+    if (__builtin_expect(loop->ready_head == loop->batch_end, 0))
+        park_at_the_end(loop);
+    else
+        hand_over(loop, loop->ready_head);
 }
 
 /* Runs what stands in the queue up to batch_end, which the tasks move on themselves as long as no poll is due. */

@@ -41,7 +41,7 @@ static int fail_broken(void)
 int bide_barrier_wait(bide_barrier *barrier)
 {
     struct bide__record *task;
-    int err = bide__step_begin(&task);
+    int err = bide__checkpoint(&task);
 
     if (err < 0)
         return err;

@@ -27,7 +27,7 @@ int bide__broadcast_send(struct bide__wait_list *receivers, const void *value, s
 int bide__broadcast_receive(struct bide__wait_list *receivers, void *ret_value)
 {
     struct bide__record *task;
-    int err = bide__step_begin(&task);
+    int err = bide__checkpoint(&task);
 
     if (err < 0)
         return err;

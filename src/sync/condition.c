@@ -65,7 +65,7 @@ int bide_condition_wait(bide_condition *condition)
     if (!task || lock->owner != task)
         return bide_fail(-EPERM, "bide_condition_wait: the condition's lock is %s",
                          lock->owner ? "held by another task" : "not held");
-    int err = bide__step_begin(&task);
+    int err = bide__checkpoint(&task);
     if (err < 0)
         return err;
     struct condition_waiter waiter = {
@@ -84,7 +84,7 @@ int bide_condition_wait_for(bide_condition *condition, int (*predicate)(void *ar
 
     if (!task || lock_of(condition)->owner != task)
         return bide_fail(-EPERM, "bide_condition_wait_for: this task does not hold the condition's lock");
-    int result = bide__step_begin(&task);
+    int result = bide__checkpoint(&task);
     if (result < 0)
         return result;
     while ((result = predicate(argument)) == 0) {

@@ -26,7 +26,7 @@ bool bide_event_is_set(const bide_event *event)
 int bide_event_wait(bide_event *event)
 {
     struct bide__record *task;
-    int err = bide__step_begin(&task);
+    int err = bide__checkpoint(&task);
 
     if (err < 0)
         return err;

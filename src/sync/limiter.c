@@ -125,7 +125,7 @@ static int may_acquire(bide_capacity_limiter *limiter, const struct bide__record
 int bide_capacity_limiter_acquire(bide_capacity_limiter *limiter)
 {
     struct bide__record *task;
-    int err = bide__step_begin(&task);
+    int err = bide__checkpoint(&task);
 
     if (err < 0 || (err = may_acquire(limiter, task)) < 0 || (err = reserve(limiter)) < 0)
         return err;

@@ -17,7 +17,7 @@
 int bide_lock_acquire(bide_lock *lock)
 {
     struct bide__record *task;
-    int err = bide__step_begin(&task);
+    int err = bide__checkpoint(&task);
 
     if (err < 0)
         return err;

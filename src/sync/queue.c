@@ -89,7 +89,7 @@ int bide__queue_put(struct bide__queue *queue, void *items, const struct bide__q
 {
     struct bide__store store = { queue, items, shape };
     struct bide__record *task;
-    int err = bide__step_begin(&task);
+    int err = bide__checkpoint(&task);
 
     if (err < 0)
         return err;
@@ -113,7 +113,7 @@ int bide__queue_get(struct bide__queue *queue, void *items, const struct bide__q
 {
     struct bide__store store = { queue, items, shape };
     struct bide__record *task;
-    int err = bide__step_begin(&task);
+    int err = bide__checkpoint(&task);
 
     if (err < 0)
         return err;
@@ -158,7 +158,7 @@ int bide__queue_task_done(struct bide__queue *queue)
 int bide__queue_join(struct bide__queue *queue)
 {
     struct bide__record *task;
-    int err = bide__step_begin(&task);
+    int err = bide__checkpoint(&task);
 
     if (err < 0)
         return err;

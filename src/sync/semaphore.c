@@ -23,7 +23,7 @@ static int fail_negative(const bide_semaphore *semaphore)
 int bide_semaphore_acquire(bide_semaphore *semaphore)
 {
     struct bide__record *task;
-    int err = bide__step_begin(&task);
+    int err = bide__checkpoint(&task);
 
     if (err < 0)
         return err;

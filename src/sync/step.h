@@ -1,22 +1,10 @@
-/* sync/step.h - the beginning and the end of a call that may wait, without a function call where nobody waits. */
+/* sync/step.h - the end of a call that may wait but did not have to. */
 #ifndef BIDE_SYNC_STEP_H
 #define BIDE_SYNC_STEP_H
 
 #include <stddef.h>
 
 #include "task/wait.h"
-
-/* As bide__checkpoint. */
-static inline int bide__step_begin(struct bide__record **ret_task)
-{
-    struct bide__record *task = bide__current();
-
-    if (__builtin_expect(!task || task->scope->effective, 0))
-        return bide__checkpoint(ret_task);
-    task->escaped = 0;
-    *ret_task = task;
-    return 0;
-}
 
 /* What did not have to wait has happened; after many of those in a row the others get their turn. Returns `result`. */
 static inline int bide__step_end(struct bide__record *task, int result)

@@ -18,7 +18,7 @@ enum { BIDE__INLINE_ARGUMENTS = 64 /* bytes of arguments that fit into the recor
 
 /*
  * A living task. Shares its page with the first frames of its stack, so every byte here is one less for an idle
- * task's own.
+ * task's own. What every wait needs lies in its first cache line, the mark of its root scope included.
  */
 struct bide__record {
     struct bide__coroutine coroutine; /* first: the ready queue holds its address */
@@ -26,13 +26,13 @@ struct bide__record {
     struct bide_scope *scope; /* the innermost scope the task is in */
     /* what it waits for; NULL: it runs, is ready, or waits for something that cannot be given up */
     struct bide__waiter *waiter;
+    int escaped; /* what a block that was left by a plain `return` would have made of -ECANCELED; see scope.c */
+    struct bide_scope root; /* most of it is never touched */
     /* the scope that bide_cancel() cancels: &root, or for main the one around the user's main */
     struct bide_scope *self;
     int (*entry)(void *arguments);
     void *arguments;
-    int result;
-    int escaped;     /* what a block that was left by a plain `return` would have made of -ECANCELED; see scope.c */
-    int *ret_result; /* where to store the result, or NULL */
+    int *ret_result;                      /* where to store the result, or NULL */
     struct bide_group *group;             /* the owner; NULL: the main task */
     struct bide__record *next, *previous; /* siblings */
     struct bide_task *handle;             /* NULL: nobody asked for one */
@@ -43,7 +43,6 @@ struct bide__record {
     int line;
     unsigned cancelled_waits; /* debug mode: how often a wait said -ECANCELED since the task was cancelled */
     char inline_arguments[BIDE__INLINE_ARGUMENTS] __attribute__((aligned(16)));
-    struct bide_scope root; /* last: most of it is never touched */
 };
 
 /* A handle: what is left of a task when it has ended. Small, because there may be a million. */

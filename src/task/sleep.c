@@ -19,6 +19,18 @@ static void withdraw_sleep(struct bide__waiter *waiter)
     bide__wake(waiter, -ECANCELED);
 }
 
+/* Apart, so that who only yields has no frame for a sleeper. */
+static __attribute__((noinline)) int sleep_for(struct bide__record *task, double seconds)
+{
+    struct sleeper sleeper = { .waiter = { .task = task, .withdraw = withdraw_sleep, .what = "the end of its sleep" },
+                               .timer = { .expire = wake_up } };
+    int64_t deadline = bide__deadline_after(bide__loop_now(task->loop), seconds);
+
+    if (deadline != BIDE__FOREVER && bide__timer_arm(&task->loop->timers, &sleeper.timer, deadline) < 0)
+        return bide_fail(-ENOMEM, "bide_sleep: no memory for the timer");
+    return bide__wait(&sleeper.waiter);
+}
+
 int bide_sleep(double seconds)
 {
     struct bide__record *task;
@@ -26,18 +38,12 @@ int bide_sleep(double seconds)
 
     if (err < 0)
         return err;
-    if (seconds <= 0) {
-        if (__builtin_expect(task->loop->hooks != NULL, 0))
-            task->loop->hooks->before_wait(task->loop->hooks, task);
-        bide__yield(task->loop);
-        return task->scope->effective ? -ECANCELED : 0;
-    }
-    struct sleeper sleeper = { .waiter = { .task = task, .withdraw = withdraw_sleep, .what = "the end of its sleep" },
-                               .timer = { .expire = wake_up } };
-    int64_t deadline = bide__deadline_after(bide__loop_now(task->loop), seconds);
-    if (deadline != BIDE__FOREVER && bide__timer_arm(&task->loop->timers, &sleeper.timer, deadline) < 0)
-        return bide_fail(-ENOMEM, "bide_sleep: no memory for the timer");
-    return bide__wait(&sleeper.waiter);
+    if (!(seconds <= 0))
+        return sleep_for(task, seconds);
+    if (__builtin_expect(task->loop->hooks != NULL, 0))
+        task->loop->hooks->before_wait(task->loop->hooks, task);
+    bide__yield(task->loop);
+    return task->scope->effective ? -ECANCELED : 0;
 }
 
 double bide_time(void)

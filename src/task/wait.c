@@ -15,24 +15,15 @@
 
 #include "task/debug.h"
 
-/* Apart, so that the way of those that are not cancelled stays short. */
-static __attribute__((noinline)) int cancelled_wait(struct bide__record *task)
+int bide__checkpoint_refused(struct bide__record *task)
 {
+    if (!task)
+        return bide_fail(-EPERM, "a call that may wait was made outside of a task");
+    task->escaped = 0;
     if (task->loop->debug)
         bide__debug_cancelled_wait(task);
     bide__yield(task->loop);
     return -ECANCELED;
-}
-
-int bide__checkpoint(struct bide__record **ret_task)
-{
-    struct bide__record *task = bide__current();
-
-    if (!task)
-        return bide_fail(-EPERM, "a call that may wait was made outside of a task");
-    *ret_task = task;
-    task->escaped = 0;
-    return __builtin_expect(task->scope->effective, 0) ? cancelled_wait(task) : 0;
 }
 
 int bide__wait(struct bide__waiter *waiter)

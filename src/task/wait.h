@@ -22,7 +22,16 @@ struct bide__waiter {
  * The beginning of every call that may wait. 0; -ECANCELED, after a turn for the others, in a cancelled scope; -EPERM
  * with a message outside of a task. ret_task: the running task.
  */
-int bide__checkpoint(struct bide__record **ret_task);
+int bide__checkpoint_refused(struct bide__record *task); /* its rare half */
+static inline int bide__checkpoint(struct bide__record **ret_task)
+{
+    struct bide__record *task = *ret_task = bide__current();
+
+    if (__builtin_expect(!task || task->scope->effective, 0))
+        return bide__checkpoint_refused(task);
+    task->escaped = 0;
+    return 0;
+}
 
 /*
  * Parks the running task until bide__wake; returns the result given there. The waiter's task and withdraw are set; it
