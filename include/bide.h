@@ -14,6 +14,7 @@
 #include <bide/generator.h>  /* loops over what may wait, and generators */
 #include <bide/local.h>      /* task-locals */
 #include <bide/loop.h>       /* the callback-level API */
+#include <bide/process.h>    /* other programs */
 #include <bide/queue.h>      /* typed queues between tasks */
 #include <bide/scope.h>      /* blocks: timeout, task group, shield */
 #include <bide/stream.h>     /* TCP connections and servers */
