@@ -53,6 +53,31 @@ BIDE_EXPORT int bide_read_exactly(bide_stream *stream, void *buffer, size_t size
 BIDE_EXPORT ssize_t bide_read_line(bide_stream *stream, char *buffer, size_t size);
 
 /*
+ * bide_next_line - for loops over the lines of a stream, without a copy:
+ *
+ *     bide_for (char *line, bide_next_line(stream, &line), err)
+ *         puts(line);
+ *
+ * *ret_line: the line without its "\n" or "\r\n", ended by '\0' (a line with a zero byte in it looks shorter). It lies
+ * in the stream's buffer: valid, and the caller's to change, until the next call that reads. Returns 1; 0 at the end
+ * of the stream; BIDE_ELIMIT when no line end comes within the read limit (nothing is taken); -ENOMEM; other errors
+ * as bide_read. A last line without a line end counts as a line. Follows `async for line in reader`.
+ */
+BIDE_EXPORT int bide_next_line(bide_stream *stream, char **ret_line);
+
+/*
+ * bide_read_until - reads up to and with the first separator, any bytes but none, into buffer. Returns how many bytes
+ * that are.
+ *
+ * BIDE_EOF: the stream ended before; BIDE_ELIMIT: more than the read limit, or more than fits into `size` bytes with
+ * the separator, came without one. In both cases, and when cancelled, nothing is taken: what had come is there for the
+ * next call, bide_read for example. -EINVAL: an empty separator, or one longer than the buffer; other errors as
+ * bide_read. Follows StreamReader.readuntil.
+ */
+BIDE_EXPORT ssize_t bide_read_until(bide_stream *stream, const void *separator, size_t separator_size, void *buffer,
+                                    size_t size);
+
+/*
  * bide_peek - looks at buffered input without taking it: waits until at least `minimum` bytes (>= 1) are there, or
  * the stream has ended. *ret_data points into the stream's buffer and is valid until the next call that reads.
  * Returns how many bytes are there, possibly more than minimum, less only at the end of the stream (0: nothing is
@@ -68,8 +93,8 @@ BIDE_EXPORT ssize_t bide_peek(bide_stream *stream, size_t minimum, const void **
 BIDE_EXPORT void bide_consume(bide_stream *stream, size_t size);
 
 /*
- * bide_set_read_limit - how many bytes the stream will buffer at most for bide_peek, read_exactly and read_line; 64
- * KiB at first. read_exactly ignores it.
+ * bide_set_read_limit - how many bytes the stream will buffer at most for bide_peek, read_line, next_line and
+ * read_until; 64 KiB at first. read_exactly ignores it.
  */
 BIDE_EXPORT void bide_set_read_limit(bide_stream *stream, size_t bytes);
 
@@ -116,6 +141,16 @@ BIDE_EXPORT const char *bide_peer_name(bide_stream *stream);
  * data that nobody asked for. Costs one system call. For pools.
  */
 BIDE_EXPORT bool bide_stream_is_alive(bide_stream *stream);
+
+/*
+ * bide_stream_pair - two streams that are each other's peer, through memory: for tests, and for tasks that talk to each
+ * other in bytes. What one writes the other reads.
+ *
+ * limit: how many bytes may be on their way in one direction; a writer waits for room. 0: 64 KiB. Both behave as
+ * connections do (half close, abort, -EPIPE after the other was closed) and belong to the loop that runs; the caller
+ * closes both. No descriptor is used. 0; -ENOMEM; -EPERM outside of a loop. Does not wait.
+ */
+BIDE_EXPORT int bide_stream_pair(size_t limit, bide_stream **ret_one, bide_stream **ret_other);
 
 /* bide_auto(stream) *s = NULL; - a variable whose stream is closed when it goes out of scope. */
 #define bide_auto(type) __attribute__((cleanup(bide__auto_##type))) bide_##type

@@ -108,6 +108,8 @@ ssize_t bide_read(bide_stream *stream, void *buffer, size_t size)
 
         return err < 0 ? err : (ssize_t)take_buffered(stream, buffer, size);
     }
+    if (stream->input.data)
+        bide__buffer_clear(&stream->input, &stream->channel.loop->buffers); /* a line of bide_next_line lay in it */
     stream->reading = true;
     int64_t count = receive(stream, buffer, size, false);
     stream->reading = false;
@@ -141,8 +143,14 @@ static int64_t fill_once(struct bide_stream *stream, size_t wanted)
     return count;
 }
 
-/* Buffers at least `minimum` bytes. How many there are: less only at the end. */
-static ssize_t fill(struct bide_stream *stream, size_t minimum)
+/* Gives the memory back that a line taken by bide_next_line lay in. */
+static inline void drop_line(struct bide_stream *stream)
+{
+    if (stream->input.data && !bide__buffer_size(&stream->input))
+        bide__buffer_clear(&stream->input, &stream->channel.loop->buffers);
+}
+
+ssize_t bide__stream_fill(struct bide_stream *stream, size_t minimum)
 {
     struct bide__record *task;
     int64_t count = bide__checkpoint(&task);
@@ -152,6 +160,7 @@ static ssize_t fill(struct bide_stream *stream, size_t minimum)
     if (stream->reading)
         return explain(stream, "read from", -EBUSY);
     stream->reading = true;
+    drop_line(stream);
     while (bide__buffer_size(&stream->input) < minimum) {
         count = fill_once(stream, minimum - bide__buffer_size(&stream->input));
         if (count <= 0)
@@ -166,7 +175,7 @@ ssize_t bide_peek(bide_stream *stream, size_t minimum, const void **ret_data)
     if (minimum > stream->read_limit)
         return bide_fail(BIDE_ELIMIT, "read from %s: %zu bytes at once are beyond the read limit of %zu",
                          bide_peer_name(stream), minimum, stream->read_limit);
-    ssize_t count = fill(stream, minimum);
+    ssize_t count = bide__stream_fill(stream, minimum);
     if (count >= 0)
         *ret_data = count ? stream->input.data + stream->input.start : "";
     return count;
@@ -185,7 +194,7 @@ void bide_set_read_limit(bide_stream *stream, size_t bytes)
 
 int bide_read_exactly(bide_stream *stream, void *buffer, size_t size)
 {
-    ssize_t there = fill(stream, size);
+    ssize_t there = bide__stream_fill(stream, size);
 
     if (there < 0)
         return (int)there;
@@ -197,22 +206,13 @@ int bide_read_exactly(bide_stream *stream, void *buffer, size_t size)
     return 0;
 }
 
-/*
- * Whether `size` bytes without a line end are the beginning of a line of more than `limit`: a "\r" may yet belong to
- * its end.
- */
-static bool is_too_long(const char *data, size_t size, size_t limit)
-{
-    return size > limit + 1 || (size == limit + 1 && data[limit] != '\r');
-}
-
 ssize_t bide_read_line(bide_stream *stream, char *buffer, size_t size)
 {
     const size_t limit = size && size <= stream->read_limit ? size - 1 : stream->read_limit;
     size_t seen = 0;
 
     for (;;) {
-        ssize_t there = fill(stream, seen + 1);
+        ssize_t there = bide__stream_fill(stream, seen + 1);
         if (there < 0)
             return there;
         if (there == 0)
@@ -224,7 +224,7 @@ ssize_t bide_read_line(bide_stream *stream, char *buffer, size_t size)
 
         if (end && length && data[length - 1] == '\r')
             length--;
-        if (!size || (end || last ? length > limit : is_too_long(data, length, limit)))
+        if (!size || (end || last ? length > limit : bide__line_is_too_long(data, length, limit)))
             return bide_fail(BIDE_ELIMIT, "read from %s: no line end within %zu bytes", bide_peer_name(stream),
                              size ? limit : 0);
         if (end || last) {

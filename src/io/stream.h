@@ -36,4 +36,16 @@ struct bide_stream *bide__stream_new(struct bide_loop *loop, int descriptor);
 /* The same for a non-blocking end of a pipe or a terminal. */
 struct bide_stream *bide__stream_of_pipe(struct bide_loop *loop, int descriptor, const char *peer);
 
+/* Buffers at least `minimum` bytes, with a checkpoint. How many there are: less only at the end; or an error. */
+ssize_t bide__stream_fill(struct bide_stream *stream, size_t minimum);
+
+/*
+ * Whether `size` bytes without a line end are the beginning of a line of more than `limit`: a "\r" may yet belong to
+ * its end.
+ */
+static inline bool bide__line_is_too_long(const char *data, size_t size, size_t limit)
+{
+    return size > limit + 1 || (size == limit + 1 && data[limit] != '\r');
+}
+
 #endif
