@@ -71,7 +71,7 @@ static int64_t await_input(struct bide__channel *channel, struct bide__record **
     struct direction *way = incoming(channel);
 
     for (;;) {
-        int err = bide__step_begin(ret_task);
+        int err = bide__checkpoint(ret_task);
 
         if (err < 0)
             return err;
@@ -134,7 +134,7 @@ static int64_t await_room(struct bide__channel *channel, struct bide__record **r
     struct direction *way = outgoing(channel);
 
     for (;;) {
-        int err = bide__step_begin(ret_task);
+        int err = bide__checkpoint(ret_task);
 
         if (err < 0)
             return err;
