@@ -3,6 +3,7 @@
 #define BIDE_IO_ADDRESS_H
 
 #include <netinet/in.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/socket.h>
 
@@ -25,6 +26,13 @@ void bide__address_text(const union bide__address *address, char *text, size_t s
 
 /* The port. */
 int bide__address_port(const union bide__address *address);
+void bide__address_set_port(union bide__address *address, int port);
+
+/*
+ * Reads a numeric address, "127.0.0.1", "::1", "fe80::1%eth0", with port 0. False if it is none (or its interface
+ * does not exist).
+ */
+bool bide__address_parse(const char *text, union bide__address *ret_address);
 
 /* What a name stands for, in the resolver's order. Freed with free(). */
 struct bide__addresses {
@@ -34,8 +42,8 @@ struct bide__addresses {
 
 /*
  * Resolves host (a name, or a numeric address, which needs no waiting) for TCP; waits. passive: for binding; host may
- * then be NULL: all addresses. 0; BIDE_ERESOLVE, -ENOMEM, -EINVAL (port), with a message; -ECANCELED at once, the
- * lookup goes on in its thread and is thrown away.
+ * then be NULL: all addresses. 0; BIDE_ERESOLVE, -ENOMEM, -EINVAL (port, host), -EAGAIN, with a message; -ECANCELED at
+ * once. As bide_getaddrinfo, with its cache.
  */
 int bide__resolve(const char *host, int port, int passive, struct bide__addresses **ret_addresses);
 

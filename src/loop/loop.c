@@ -531,8 +531,13 @@ int bide__loop_open(struct bide_loop *loop, const struct bide__loop_options *opt
 void bide__loop_close(struct bide_loop *loop)
 {
     bide__thread_pool_close(loop->workers);
-    bide__thread_pool_close(loop->resolvers);
     bide__remote_drain(loop);
+    while (loop->companions) {
+        struct bide__companion *companion = loop->companions;
+
+        loop->companions = companion->next;
+        companion->close(companion);
+    }
     bide__signals_close(loop);
     bide__watchers_close(loop);
     bide__wake_close(loop);

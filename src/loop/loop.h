@@ -52,6 +52,15 @@ struct bide__remote {
 
 struct bide__thread_pool;
 
+/*
+ * What a layer above keeps with a loop; first member of its structure. Known by its close function, which the end of
+ * the loop calls, when no task is alive.
+ */
+struct bide__companion {
+    struct bide__companion *next;
+    void (*close)(struct bide__companion *companion);
+};
+
 struct bide_loop {
     /* ready queue: a ring of entries; [head, tail) modulo the capacity, a power of two */
     uintptr_t *ready;
@@ -109,7 +118,7 @@ struct bide_loop {
     size_t stack_peak;
     size_t stack_surplus;              /* idle ones whose memory is being given back */
     struct bide__thread_pool *workers; /* bide_to_thread; made at first use */
-    struct bide__thread_pool *resolvers;
+    struct bide__companion *companions;
     size_t thread_limit;
     struct bide__buffer_cache buffers;         /* of the streams */
     bide_exception_handler *exception_handler; /* NULL: the default one */
@@ -215,6 +224,23 @@ static inline void bide__yield(struct bide_loop *loop)
 {
     bide__ready_push(loop, (uintptr_t)loop->current);
     bide__park(loop);
+}
+
+/* The companion with this close function, NULL: there is none yet; puts one to the loop. */
+static inline struct bide__companion *bide__companion_find(const struct bide_loop *loop,
+                                                           void (*close)(struct bide__companion *companion))
+{
+    struct bide__companion *companion = loop->companions;
+
+    while (companion && companion->close != close)
+        companion = companion->next;
+    return companion;
+}
+
+static inline void bide__companion_add(struct bide_loop *loop, struct bide__companion *companion)
+{
+    companion->next = loop->companions;
+    loop->companions = companion;
 }
 
 /* callback.c */

@@ -1,5 +1,6 @@
 /*
- * support_resolver.h - a name server for the tests: getaddrinfo of this program, for names that end in ".test".
+ * support_resolver.h - a name server for the tests: getaddrinfo and getnameinfo of this program, for names that end in
+ * ".test" and addresses that begin with 127.9.
  *
  *     two.test         127.0.0.2 and 127.0.0.1
  *     six.test         ::1 and 127.0.0.1
@@ -8,7 +9,13 @@
  *     empty.test       a name with no address
  *     slowN.test       127.0.0.1, but not before resolver_release(); N is anything
  *
- * All other names go to the C library.
+ *     Ncount.test      10.0.0.C (from 256 on 10.0.1.0, ...), where C says how many lookups there have been with this one; N is anything
+ *     127.9.0.1        slow.test, not before resolver_release()
+ *     127.9.0.4        fast.test
+ *     127.9.0.2        no such name
+ *     127.9.0.3        a system error (EIO)
+ *
+ * A numeric service is the port. All other names go to the C library.
  */
 #ifndef BIDE_TESTS_SUPPORT_RESOLVER_H
 #define BIDE_TESTS_SUPPORT_RESOLVER_H

@@ -1,6 +1,7 @@
 /* Resolving names: in threads of their own, given up at once, several at a time. */
 #include "support_io.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "io/address.h"
@@ -24,6 +25,15 @@ static int resolve_and_drop(const char *host, int *ret_result)
     return 0;
 }
 bide_async(resolve_and_drop, const char *, int *);
+
+/* A name of its own for each number: those who ask the same share a lookup. */
+static const char *slow_name(size_t number)
+{
+    static char names[SLOW][16];
+
+    snprintf(names[number], sizeof names[number], "slow%zu.test", number);
+    return names[number];
+}
 
 static void check_address(const struct bide__addresses *addresses, size_t index, const char *expected)
 {
@@ -144,7 +154,7 @@ bide_test(resolve_more_names_than_threads)
     bide_task_group (group, err) {
         for (size_t i = 0; i < SLOW; i++) {
             results[i] = 1;
-            bide_start(group, bide_co(resolve_and_drop, "slow.test", &results[i]));
+            bide_start(group, bide_co(resolve_and_drop, slow_name(i), &results[i]));
         }
         while (resolver_waiting() < RESOLVERS)
             step(1);
@@ -165,7 +175,8 @@ static int give_up_lookups(void)
         bide_task *tasks[SLOW];
 
         for (size_t i = 0; i < SLOW; i++)
-            tasks[i] = bide_create_task(NULL, bide_co(resolve_and_drop, i % 3 ? "slow.test" : "two.test", &results[i]));
+            tasks[i] =
+                bide_create_task(NULL, bide_co(resolve_and_drop, i % 3 ? slow_name(i) : "two.test", &results[i]));
         steps(round % 6);
         for (size_t i = 0; i < SLOW; i++)
             bide_cancel(tasks[i]);
@@ -249,7 +260,7 @@ static int run_beside_blocked_resolvers(void)
     check(write(ends[1], "1", 1) == 1);
     bide_task_group (group, err) {
         for (size_t i = 0; i < RESOLVERS; i++)
-            bide_start(group, bide_co(resolve_and_drop, "slow.test", &results[i]));
+            bide_start(group, bide_co(resolve_and_drop, slow_name(i), &results[i]));
         while (resolver_waiting() < RESOLVERS)
             step(1);
         bide_timeout (WAIT, err)
