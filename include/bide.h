@@ -11,6 +11,7 @@
 #include <bide/descriptor.h> /* waiting for descriptors of other libraries */
 #include <bide/dns.h>        /* names and addresses of hosts */
 #include <bide/error.h>      /* bide(), codes, messages */
+#include <bide/file.h>       /* files */
 #include <bide/future.h>     /* a result that will be there later */
 #include <bide/generator.h>  /* loops over what may wait, and generators */
 #include <bide/local.h>      /* task-locals */

@@ -36,8 +36,13 @@ typedef struct bide_run_options {
      * as it is touched
      */
     size_t stack_size;
-    size_t task_limit;     /* tasks alive at once; 0: no limit. Starting one more fails with -EAGAIN */
-    size_t thread_limit;   /* worker threads for bide_to_thread; 0: the processors + 4, at most 32 */
+    size_t task_limit;   /* tasks alive at once; 0: no limit. Starting one more fails with -EAGAIN */
+    size_t thread_limit; /* worker threads for bide_to_thread; 0: the processors + 4, at most 32 */
+    /*
+     * threads for operations on files that would block (see bide/file.h), which nothing else uses; 0: twice the
+     * processors, from 4 to 32
+     */
+    size_t file_thread_limit;
     bool virtual_clock;    /* for tests: time stands still while anything can run, then jumps to the next deadline */
     uint64_t shuffle_seed; /* for tests: not 0: the tasks of a turn run in an order that this number decides */
     bool quiet;            /* do not print an error that main returned */

@@ -497,6 +497,7 @@ int bide__loop_open(struct bide_loop *loop, const struct bide__loop_options *opt
     memset(loop, 0, sizeof *loop);
     loop->wake_descriptor = -1;
     loop->thread_limit = options->thread_limit;
+    loop->file_thread_limit = options->file_thread_limit;
     loop->virtual_clock = options->virtual_clock;
     loop->virtual_now = VIRTUAL_START;
     loop->debug = options->debug;
@@ -531,6 +532,7 @@ int bide__loop_open(struct bide_loop *loop, const struct bide__loop_options *opt
 void bide__loop_close(struct bide_loop *loop)
 {
     bide__thread_pool_close(loop->workers);
+    bide__thread_pool_close(loop->file_threads);
     bide__remote_drain(loop);
     while (loop->companions) {
         struct bide__companion *companion = loop->companions;
@@ -546,5 +548,6 @@ void bide__loop_close(struct bide_loop *loop)
     bide__timers_free(&loop->timers);
     bide__buffer_cache_free(&loop->buffers);
     bide__stack_pool_close(&loop->stacks);
+    free(loop->file_places);
     free(loop->ready);
 }

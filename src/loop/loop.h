@@ -120,6 +120,9 @@ struct bide_loop {
     struct bide__thread_pool *workers; /* bide_to_thread; made at first use */
     struct bide__companion *companions;
     size_t thread_limit;
+    struct bide__thread_pool *file_threads; /* operations on files that would block; made at first use */
+    size_t file_thread_limit;
+    void *file_places;                         /* what is known of directories: io/file_place.c; freed with the loop */
     struct bide__buffer_cache buffers;         /* of the streams */
     bide_exception_handler *exception_handler; /* NULL: the default one */
     void *exception_argument;
@@ -147,6 +150,7 @@ struct bide__loop_options {
     size_t stack_limit;
     size_t record_size;
     size_t thread_limit;
+    size_t file_thread_limit;
     bool virtual_clock;
     uint64_t shuffle_seed;
     bool debug;

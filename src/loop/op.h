@@ -16,7 +16,13 @@ enum bide__op_kind {
     BIDE__OP_ACCEPT,       /* accept4(); result a descriptor, non-blocking and close-on-exec */
     BIDE__OP_CONNECT,      /* connect(address); result 0 */
     BIDE__OP_READ,         /* read(buffer, size) of a pipe or the like; result bytes */
-    BIDE__OP_WRITE         /* write(buffer, size); result bytes */
+    BIDE__OP_WRITE,        /* write(buffer, size); result bytes */
+
+    /* What follows is part of a struct bide__file_op: see loop/file_op.h. */
+    BIDE__OP_READ_AT,  /* pread(buffer, size, offset) of a file; result bytes, 0 at the end */
+    BIDE__OP_WRITE_AT, /* pwrite(buffer, size, offset); result bytes */
+    BIDE__OP_SYNC,     /* fsync, or fdatasync; result 0 */
+    BIDE__OP_CALL      /* a function in a thread of the file pool; result what it returned */
 };
 
 /*
@@ -49,6 +55,12 @@ static inline bool bide__op_is_input(const struct bide__op *op)
 {
     return op->kind == BIDE__OP_READABLE || op->kind == BIDE__OP_RECEIVE || op->kind == BIDE__OP_ACCEPT ||
            op->kind == BIDE__OP_READ;
+}
+
+/* True for the operations on files. They need no readiness, any number may be in progress on one descriptor. */
+static inline bool bide__op_is_file(const struct bide__op *op)
+{
+    return op->kind >= BIDE__OP_READ_AT;
 }
 
 /*

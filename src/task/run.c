@@ -177,6 +177,7 @@ static int open_loop(struct bide__run *run)
                                                .stack_limit = options->task_limit ? options->task_limit + 1 : 0,
                                                .record_size = sizeof(struct bide__record),
                                                .thread_limit = options->thread_limit,
+                                               .file_thread_limit = options->file_thread_limit,
                                                .virtual_clock = options->virtual_clock,
                                                .shuffle_seed = options->shuffle_seed,
                                                .debug = bide__debug_wanted(options->debug),

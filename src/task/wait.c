@@ -96,6 +96,10 @@ static const char *const what_of[] = {
     [BIDE__OP_CONNECT] = "its connection to be made",
     [BIDE__OP_READ] = "something to read",
     [BIDE__OP_WRITE] = "room to write",
+    [BIDE__OP_READ_AT] = "a file to be read",
+    [BIDE__OP_WRITE_AT] = "a file to be written",
+    [BIDE__OP_SYNC] = "a file to reach its disk",
+    [BIDE__OP_CALL] = "the file system",
 };
 
 int64_t bide__op_run(struct bide__op *op)

@@ -6,6 +6,9 @@
  * one recv and one send and no EAGAIN. A short read clears the bit (unless the peer has hung up: then the end is
  * still to be read). An event sets the bits; a waiting operation is then finished here, and its task made ready.
  *
+ * Files are always "ready", so operations on them are made in place when they need not wait, else by threads: see
+ * file_op.c.
+ *
  * `foreign` operations, on descriptors that somebody else may close at any time, are registered level-triggered for
  * just their duration.
  *
@@ -20,6 +23,7 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
+#include "loop/file_op.h"
 #include "loop/loop.h"
 
 enum { EVENTS = 512 };
@@ -145,6 +149,8 @@ static bool epoll_submit(struct bide_loop *loop, struct bide__op *op)
 {
     struct epoll *state = loop->backend_state;
 
+    if (bide__op_is_file(op))
+        return bide__file_op_attempt(loop, op) || bide__file_op_submit(loop, op);
     op->done = false;
     if (op->descriptor < 0)
         return finish(op, -EBADF);
@@ -197,6 +203,10 @@ static void complete(struct bide_loop *loop, struct epoll *state, struct bide__o
 
 static void epoll_cancel(struct bide_loop *loop, struct bide__op *op)
 {
+    if (bide__op_is_file(op)) {
+        bide__file_op_cancel(loop, op);
+        return;
+    }
     complete(loop, loop->backend_state, op, -ECANCELED);
 }
 

@@ -6,6 +6,9 @@
  * answers EAGAIN for a non-blocking file), so it is asked for readiness and the call is made here. What a foreign
  * descriptor waits for is looked at directly first, so that a bad one is refused at once, as with epoll.
  *
+ * Operations on files are made in place when they need not wait; else they are entries if the kernel has them
+ * (uring_file.c), and the file threads' if not.
+ *
  * An entry's user data is the address of its operation. Completions are taken in two steps: harvest copies results
  * into the operations and links them, settle finishes them. So a submission that finds the ring full can enter and
  * harvest without finishing anything in the middle of somebody's step, and a free entry is always found.
@@ -24,6 +27,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "loop/backend/uring_file.h"
 #include "loop/backend/uring_ring.h"
 #include "loop/loop.h"
 #include "stack/sanitizer.h"
@@ -206,12 +210,34 @@ static bool attempted_first(const struct bide__op *op)
     }
 }
 
+static void begin_file(struct uring *state, struct bide__op *op, bool never_in_place)
+{
+    bide__uring_file_fill(take(state), op, never_in_place);
+    op->backend_data = DIRECT;
+    state->in_kernel++;
+}
+
+static bool submit_file(struct bide_loop *loop, struct bide__op *op)
+{
+    struct uring *state = loop->backend_state;
+
+    if (bide__file_op_attempt(loop, op))
+        return true;
+    if (!bide__uring_file_can(&state->ring, op))
+        return bide__file_op_submit(loop, op);
+    loop->jobs_under_way++;
+    begin_file(state, op, false);
+    return false;
+}
+
 static bool uring_submit(struct bide_loop *loop, struct bide__op *op)
 {
     struct uring *state = loop->backend_state;
 
-    op->done = false;
     op->cancelling = false;
+    if (bide__op_is_file(op))
+        return submit_file(loop, op);
+    op->done = false;
     if (op->descriptor < 0)
         return finish(op, -EBADF);
     struct descriptor *entry = find(state, op->descriptor);
@@ -246,14 +272,20 @@ static void vacate(struct uring *state, struct bide__op *op)
 static void uring_cancel(struct bide_loop *loop, struct bide__op *op)
 {
     struct uring *state = loop->backend_state;
-    struct io_uring_sqe *entry = take(state);
+    struct io_uring_sqe *entry;
 
+    if (bide__op_is_file(op) && bide__file_op_of(op)->in_pool) {
+        bide__file_op_cancel(loop, op);
+        return;
+    }
+    entry = take(state);
     entry->opcode = IORING_OP_ASYNC_CANCEL;
     entry->addr = (uintptr_t)op;
     entry->user_data = NOBODY;
     entry->flags = state->ring.can_skip_success ? 1U << 6 : 0; /* IOSQE_CQE_SKIP_SUCCESS */
     op->cancelling = true;
-    vacate(state, op); /* the descriptor may be used again at once */
+    if (!bide__op_is_file(op))
+        vacate(state, op); /* the descriptor may be used again at once */
 }
 
 /* What a completion means for its operation: a result, or -EAGAIN when it is to wait on (for readiness). */
@@ -276,6 +308,22 @@ static int64_t judge(struct bide__op *op)
     return result;
 }
 
+static void settle_file(struct bide_loop *loop, struct uring *state, struct bide__op *op)
+{
+    if (op->result == -EAGAIN || op->result == -EINTR) {
+        if (!op->cancelling) {
+            begin_file(state, op, true);
+            return;
+        }
+        op->result = -ECANCELED;
+    }
+    loop->jobs_under_way--;
+    op->done = true;
+    if (state->ring.valgrind && op->kind == BIDE__OP_READ_AT && op->result > 0)
+        bide__valgrind_request(0, 0x4d430002, (uintptr_t)op->u.buffer, (uintptr_t)op->result);
+    bide__ready_push(loop, op->ready);
+}
+
 /* Finishes what was harvested. */
 static void settle(struct bide_loop *loop, struct uring *state)
 {
@@ -285,6 +333,10 @@ static void settle(struct bide_loop *loop, struct uring *state)
         state->harvested = op->next;
         if (!state->harvested)
             state->harvested_end = &state->harvested;
+        if (bide__op_is_file(op)) {
+            settle_file(loop, state, op);
+            continue;
+        }
         int64_t result = judge(op);
         if (result == -EAGAIN) {
             begin_poll(state, op);

@@ -142,7 +142,7 @@ static int setup(struct bide__ring *ring, struct io_uring_params *parameters, ch
     return 0;
 }
 
-static int probe_operations(const struct bide__ring *ring, char *reason, size_t size)
+static int probe_operations(struct bide__ring *ring, char *reason, size_t size)
 {
     static const unsigned char needed[] = { IORING_OP_POLL_ADD,     IORING_OP_SENDMSG, IORING_OP_ACCEPT,
                                             IORING_OP_ASYNC_CANCEL, IORING_OP_CONNECT, IORING_OP_SEND,
@@ -159,8 +159,11 @@ static int probe_operations(const struct bide__ring *ring, char *reason, size_t 
         snprintf(reason, size, "io_uring_register, probing the operations: %s", strerror(-err));
         return err;
     }
+    for (unsigned i = 0; i < PROBED_OPERATIONS && i <= answer.probe.last_op; i++)
+        if (answer.probe.ops[i].flags & OPERATION_SUPPORTED)
+            ring->operations |= UINT64_C(1) << i;
     for (size_t i = 0; i < sizeof needed; i++) {
-        if (needed[i] > answer.probe.last_op || !(answer.probe.ops[needed[i]].flags & OPERATION_SUPPORTED)) {
+        if (!bide__ring_has(ring, needed[i])) {
             snprintf(reason, size, "the kernel does not have operation %d of io_uring", needed[i]);
             return -ENOTSUP;
         }

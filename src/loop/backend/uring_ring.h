@@ -37,6 +37,7 @@ struct bide__ring {
     void *rings_memory;
     size_t rings_size, submissions_size;
     bool can_skip_success; /* the kernel knows IOSQE_CQE_SKIP_SUCCESS */
+    uint64_t operations;   /* which of the first 64 the kernel has: bit n is IORING_OP number n */
     bool valgrind;         /* the process runs under Valgrind */
 };
 
@@ -55,6 +56,12 @@ void bide__ring_close(struct bide__ring *ring);
  * first.
  */
 struct io_uring_sqe *bide__ring_take(struct bide__ring *ring);
+
+/* True when the kernel has this operation (IORING_OP_...). */
+static inline bool bide__ring_has(const struct bide__ring *ring, unsigned operation)
+{
+    return operation < 64 && ring->operations >> operation & 1;
+}
 
 /* How many entries were taken and the kernel has not seen yet. */
 static inline unsigned bide__ring_unsubmitted(const struct bide__ring *ring)

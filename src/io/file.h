@@ -1,0 +1,68 @@
+/* io/file.h - what a file is made of. */
+#ifndef BIDE_IO_FILE_H
+#define BIDE_IO_FILE_H
+
+#include <bide/file.h>
+
+#include "io/file_place.h"
+#include "loop/file_op.h"
+#include "loop/loop.h"
+
+struct bide_file {
+    struct bide_loop *loop;
+    int descriptor;
+    bool regular; /* has offsets: a file, a block device. Otherwise it is waited for like a stream */
+    bool appends; /* O_APPEND: written at the end, wherever that is */
+    bool written; /* perhaps: closing it may write to the disk */
+    bool busy;    /* a task is inside a call that uses the position */
+    uint8_t reads_in_place, writes_in_place; /* enum bide__in_place */
+    bool near;                               /* its metadata are at hand: on a disk, or in memory */
+    size_t at_once;                          /* calls in progress that have their own offset */
+    int64_t position;
+    char *lines; /* read ahead: bytes [line_start, line_end), the first of which lies at `position` */
+    size_t line_start, line_end, line_capacity, line_limit;
+    struct bide__job closing; /* of a file that nobody waits for any more */
+    char path[];
+};
+
+/* Gives an error of an operation its message. */
+int64_t bide__file_explain(const char *action, const char *path, int64_t err);
+
+/* Reads or writes at an offset, BIDE__FILE_CURRENT: the descriptor's own; waits. One piece. Bytes, 0, or an error. */
+int64_t bide__file_transfer(struct bide_file *file, uint8_t kind, void *buffer, size_t size, int64_t offset);
+
+/*
+ * Runs call(file_op) in a thread of the file pool and waits for it; file_op is the beginning of the caller's
+ * parameters. Its result, or -ECANCELED: it did not run.
+ */
+int64_t bide__file_call(struct bide__file_op *file_op, int64_t (*call)(struct bide__file_op *file_op));
+
+/* Throws away what was read ahead. */
+void bide__file_forget_lines(struct bide_file *file);
+
+/* Takes `count` bytes of what was read ahead. */
+void bide__file_take_lines(struct bide_file *file, size_t count);
+
+/*
+ * Reads ahead until at least `wanted` bytes are there, or the file ends. How many there are, or an error. The file is
+ * busy.
+ */
+int64_t bide__file_fill_lines(struct bide_file *file, size_t wanted);
+
+/* An open descriptor, and what was found out on the way. */
+struct bide__opened {
+    int descriptor;
+    struct statx status; /* type, permissions, size, device */
+    enum bide__place place;
+};
+
+/* Opens; 0 or an error, without a message. See bide_file_open_flags. Nothing is left open after an error. */
+int bide__file_open_descriptor(const char *path, int flags, mode_t permissions, struct bide__opened *ret_opened);
+
+/*
+ * A file for an opened descriptor, which it owns from now on. 0, or -ENOMEM with a message: the descriptor is closed
+ * then.
+ */
+int bide__file_new(const char *path, int flags, const struct bide__opened *opened, struct bide_file **ret_file);
+
+#endif

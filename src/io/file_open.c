@@ -1,0 +1,146 @@
+/*
+ * Opening a file: in place when the kernel has the path in its cache and the directory is known to be near, 1 us;
+ * else by a thread, which also finds out where the file lies.
+ *
+ * Creating and truncating change the disk's structures and are always a thread's. Everything is opened with
+ * O_NONBLOCK, so a FIFO or a terminal without its other end cannot hold a thread for ever; files do not care. Must
+ * never happen: a descriptor that is lost because the open was cancelled: one that a thread has opened is the result
+ * of the call.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "io/file.h"
+#include "stack/sanitizer.h"
+#include "sync/step.h"
+
+enum { WANTED = STATX_TYPE | STATX_MODE | STATX_SIZE };
+
+struct open_call {
+    struct bide__file_op base;
+    const char *path;
+    int flags;
+    mode_t permissions;
+    struct bide__opened opened;
+};
+
+/* The kernel (before Linux 5.12), a container profile or Valgrind does not know opens that do not wait. */
+static atomic_bool never_in_place;
+
+static bool may_be_cached(int flags)
+{
+    return !(flags & (O_CREAT | O_TRUNC)) && (flags & O_TMPFILE) != O_TMPFILE;
+}
+
+/* A descriptor, an error that a thread would get too, or -EAGAIN. */
+static int open_in_place(const char *path, int flags)
+{
+    struct open_how how = { .flags = (unsigned)flags, .resolve = RESOLVE_CACHED };
+
+    if (atomic_load_explicit(&never_in_place, memory_order_relaxed))
+        return -EAGAIN;
+    if (bide__valgrind_running()) {
+        atomic_store(&never_in_place, true);
+        return -EAGAIN;
+    }
+    int descriptor = (int)syscall(SYS_openat2, AT_FDCWD, path, &how, sizeof how);
+    if (descriptor >= 0)
+        return descriptor;
+    switch (errno) {
+    case ENOENT:
+    case ENOTDIR:
+    case EISDIR:
+    case EACCES:
+    case ELOOP:
+    case EMFILE:
+    case ENFILE:
+    case ENAMETOOLONG:
+        return -errno;
+    case ENOSYS:
+    case EINVAL:
+    case EPERM:
+    case E2BIG:
+        atomic_store(&never_in_place, true);
+        return -EAGAIN;
+    default:
+        return -EAGAIN;
+    }
+}
+
+/* In a thread. A file that somebody has a lease on (F_SETLEASE) says EAGAIN: then we wait for it. */
+static int open_patiently(const char *path, int flags, mode_t permissions)
+{
+    struct stat status;
+    int descriptor;
+
+    do {
+        descriptor = open(path, flags, permissions);
+        if (descriptor < 0 && errno == EAGAIN && stat(path, &status) == 0 && S_ISREG(status.st_mode))
+            descriptor = open(path, flags & ~O_NONBLOCK, permissions);
+    } while (descriptor < 0 && errno == EINTR);
+    return descriptor < 0 ? -errno : descriptor;
+}
+
+static int64_t open_by_thread(struct bide__file_op *file_op)
+{
+    struct open_call *call = (struct open_call *)(void *)file_op;
+    int descriptor = open_patiently(call->path, call->flags, call->permissions);
+
+    if (descriptor < 0)
+        return descriptor;
+    if (statx(descriptor, "", AT_EMPTY_PATH, WANTED, &call->opened.status) < 0) {
+        int err = -errno;
+
+        close(descriptor);
+        return err;
+    }
+    call->opened.place = bide__place_look(descriptor, &call->opened.status);
+    call->opened.descriptor = descriptor;
+    return 0;
+}
+
+/* What is at hand of a file that was opened in place. */
+static int look(struct bide_loop *loop, const char *path, struct bide__opened *opened)
+{
+    if (statx(opened->descriptor, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, WANTED, &opened->status) < 0) {
+        int err = -errno;
+
+        close(opened->descriptor);
+        return err;
+    }
+    opened->place = bide__place_of(loop, &opened->status);
+    if (opened->place == BIDE__PLACE_UNKNOWN || opened->place == BIDE__PLACE_REMOTE)
+        bide__place_note(loop, path, &opened->status, BIDE__PLACE_REMOTE);
+    return 0;
+}
+
+int bide__file_open_descriptor(const char *path, int flags, mode_t permissions, struct bide__opened *ret_opened)
+{
+    struct bide__record *task;
+    int err = bide__checkpoint(&task);
+
+    if (err < 0)
+        return err;
+    flags |= O_CLOEXEC | O_NONBLOCK;
+    if (may_be_cached(flags) && bide__place_is_near(task->loop, path)) {
+        struct bide__opened opened = { .descriptor = open_in_place(path, flags) };
+
+        err = opened.descriptor < 0 ? opened.descriptor : look(task->loop, path, &opened);
+        if (err == 0)
+            *ret_opened = opened;
+        if (err != -EAGAIN)
+            return bide__step_end(task, err);
+    }
+    struct open_call call = { .path = path, .flags = flags, .permissions = permissions };
+    err = (int)bide__file_call(&call.base, open_by_thread);
+    if (err < 0)
+        return err;
+    bide__place_note(task->loop, path, &call.opened.status, call.opened.place);
+    *ret_opened = call.opened;
+    return 0;
+}

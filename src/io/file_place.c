@@ -1,0 +1,104 @@
+/*
+ * What a loop has learned of where files live.
+ *
+ * An open of a path that the kernel has cached (openat2, RESOLVE_CACHED) does not wait for a disk; but on a network
+ * file system, or one that a program answers (FUSE), the open itself is a question to somebody who may be slow or
+ * dead. So the first file of a directory is opened by a thread, which also looks where it lies; if that is a disk or
+ * memory, later ones beside it are opened in place. A device with a major number is a disk; for the anonymous ones
+ * the kind of file system decides.
+ *
+ * Two small tables of the latest, in which a newer entry displaces an older one: hashes of directory names, and
+ * anonymous devices. A false entry (two names of one hash, something mounted over a directory) costs one open that
+ * may wait, and is corrected by it. 1.3 KiB for a loop that uses files.
+ */
+#include "io/file_place.h"
+
+#include <linux/magic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/vfs.h>
+
+enum { DIRECTORIES = 128, DEVICES = 16 };
+
+struct places {
+    uint64_t directories[DIRECTORIES]; /* hashes of those that are near; 0: none */
+    struct {
+        unsigned minor;
+        enum bide__place place;
+    } devices[DEVICES];
+};
+
+/* FNV-1a over the path up to its last '/'. Never 0. */
+static uint64_t hash_of_directory(const char *path)
+{
+    const char *end = strrchr(path, '/');
+    uint64_t hash = 14695981039346656037U;
+
+    for (const char *at = path; end && at < end; at++)
+        hash = (hash ^ (unsigned char)*at) * 1099511628211U;
+    return hash ? hash : 1;
+}
+
+enum bide__place bide__place_of(const struct bide_loop *loop, const struct statx *status)
+{
+    const struct places *places = loop->file_places;
+
+    if (status->stx_dev_major)
+        return BIDE__PLACE_LOCAL;
+    if (!places || places->devices[status->stx_dev_minor % DEVICES].minor != status->stx_dev_minor)
+        return BIDE__PLACE_UNKNOWN;
+    return places->devices[status->stx_dev_minor % DEVICES].place;
+}
+
+enum bide__place bide__place_look(int descriptor, const struct statx *status)
+{
+    struct statfs about;
+
+    if (status->stx_dev_major)
+        return BIDE__PLACE_LOCAL;
+    if (fstatfs(descriptor, &about) < 0)
+        return BIDE__PLACE_REMOTE;
+    switch ((unsigned long)about.f_type) {
+    case TMPFS_MAGIC:
+    case RAMFS_MAGIC:
+        return BIDE__PLACE_MEMORY;
+    case BTRFS_SUPER_MAGIC:
+    case OVERLAYFS_SUPER_MAGIC:
+    case 0x2fc12fc1: /* ZFS */
+        return BIDE__PLACE_LOCAL;
+    default:
+        return BIDE__PLACE_REMOTE;
+    }
+}
+
+void bide__place_note(struct bide_loop *loop, const char *path, const struct statx *status, enum bide__place place)
+{
+    struct places *places = loop->file_places;
+    uint64_t hash = hash_of_directory(path);
+    /* opening a device or a FIFO may wait, wherever its name lies (/dev is in memory) */
+    bool near = (place == BIDE__PLACE_LOCAL || place == BIDE__PLACE_MEMORY) &&
+                (S_ISREG(status->stx_mode) || S_ISDIR(status->stx_mode));
+
+    if (!places) {
+        places = loop->file_places = calloc(1, sizeof *places);
+        if (!places)
+            return; /* then every open is made by a thread */
+    }
+    uint64_t *directory = &places->directories[hash % DIRECTORIES];
+    if (near)
+        *directory = hash;
+    else if (*directory == hash)
+        *directory = 0;
+    if (!status->stx_dev_major) {
+        places->devices[status->stx_dev_minor % DEVICES].minor = status->stx_dev_minor;
+        places->devices[status->stx_dev_minor % DEVICES].place = place;
+    }
+}
+
+bool bide__place_is_near(const struct bide_loop *loop, const char *path)
+{
+    const struct places *places = loop->file_places;
+    uint64_t hash = places ? hash_of_directory(path) : 0;
+
+    return places && places->directories[hash % DIRECTORIES] == hash;
+}
