@@ -1,11 +1,13 @@
 /*
  * bide/process.h - other programs: starting them, waiting for their end, signals
  *
- *     bide_auto(process) *process = NULL;
- *     int code;
+ *     const bide_process_options options = { .stdin_from = BIDE_PIPE, .stdout_to = BIDE_PIPE };
+ *     bide_auto(process) *sort = NULL;
+ *     bide_auto(process_output) output = { 0 };
  *
- *     bide(bide_create_subprocess_exec(bide_arguments("make", "-j2"), NULL, &process));
- *     bide(bide_process_wait(process, &code));
+ *     bide(bide_create_subprocess_exec(bide_arguments("sort", "-n"), &options, &sort));
+ *     bide(bide_process_communicate(sort, "3\n1\n2\n", 6, &output));
+ *     fputs(output.text, stdout);
  *
  * A child begins with the default signal dispositions, no blocked signals, and no descriptors but its standard three
  * and those it is given. What went wrong before the program ran (no such program, no such directory) is the error of
@@ -32,6 +34,7 @@ typedef struct bide_process bide_process;
 /* What a standard stream of the child is connected with, if it is not the number of a descriptor of ours (> 0). */
 enum {
     BIDE_INHERIT = 0, /* the same as this process's */
+    BIDE_PIPE = -1,   /* a stream of ours: bide_process_stdin() and so on */
     BIDE_STDOUT = -2, /* stderr only: wherever stdout goes */
     BIDE_DEVNULL = -3 /* /dev/null */
 };
@@ -41,12 +44,12 @@ enum { BIDE_RUNNING = INT_MIN, BIDE_NEW_GROUP = -1 };
 
 /* How a program is started. Zeroed: as in this process, its standard streams included. Read during the call only. */
 typedef struct bide_process_options {
-    /* BIDE_INHERIT, BIDE_DEVNULL, stderr: BIDE_STDOUT, or a descriptor > 0, which stays the caller's */
+    /* BIDE_INHERIT, BIDE_PIPE, BIDE_DEVNULL, stderr: BIDE_STDOUT, or a descriptor > 0, which stays the caller's */
     int stdin_from, stdout_to, stderr_to;
     const char *program;   /* what is executed, if that is not the first argument */
     const char *directory; /* where it runs; NULL: the current directory */
-    const char *const
-        *environment;   /* "NAME=value" texts, NULL at the end; NULL: this process's. Its PATH is searched */
+    /* "NAME=value" texts, NULL at the end; NULL: this process's. Its PATH is searched */
+    const char *const *environment;
     const int *inherit; /* descriptors that the child gets under the same numbers */
     size_t inherit_count;
     bool inherit_all;        /* and all others that are not close-on-exec */
@@ -54,6 +57,7 @@ typedef struct bide_process_options {
     pid_t process_group;     /* 0: ours; BIDE_NEW_GROUP: one of its own, with its pid for a number; > 0: joins it */
     bool keep_ignored;       /* signals that this process ignores are ignored by the child too, as under nohup */
     int parent_death_signal; /* which the child gets when the thread that created it ends; 0: none */
+    size_t output_limit;     /* bytes that bide_process_communicate collects of each stream at most; 0: 64 MiB */
 } bide_process_options;
 
 /* bide_arguments("sort", "-n") - a list of arguments that ends with NULL; lives as long as the block. */
@@ -90,6 +94,44 @@ BIDE_EXPORT pid_t bide_process_pid(const bide_process *process);
  * than 6.15). Does not wait. Follows Process.returncode.
  */
 BIDE_EXPORT int bide_process_returncode(bide_process *process);
+
+/*
+ * bide_process_stdin, bide_process_stdout, bide_process_stderr - our end of the pipe, for the calls of bide/stream.h;
+ * NULL if that stream is not a BIDE_PIPE. They belong to the process: bide_process_close closes them, the caller must
+ * not. bide_write_eof(bide_process_stdin(process)) is what the program sees as the end of its input. Writing to a
+ * program that has ended is -EPIPE; what it had printed before its end stays readable. Follow Process.stdin, stdout,
+ * stderr.
+ */
+BIDE_EXPORT bide_stream *bide_process_stdin(const bide_process *process);
+BIDE_EXPORT bide_stream *bide_process_stdout(const bide_process *process);
+BIDE_EXPORT bide_stream *bide_process_stderr(const bide_process *process);
+
+/* What a program has printed. To be given back with bide_process_output_free. */
+typedef struct bide_process_output {
+    char *text;   /* its stdout, with a '\0' behind it; NULL if that was no pipe */
+    size_t size;  /* without the '\0' */
+    char *errors; /* the same of its stderr */
+    size_t errors_size;
+} bide_process_output;
+
+/*
+ * bide_process_communicate - writes `size` bytes of input to the program (when stdin is a BIDE_PIPE) and ends its input,
+ * reads all that it prints, at the same time, and waits for its end; the return code is bide_process_returncode() then.
+ *
+ * input: NULL for none. ret_output: what came through the pipes; NULL: thrown away. A program that does not read its
+ * input to the end is no error. 0; BIDE_ELIMIT: it prints more than the option output_limit; -EBUSY: another task is
+ * doing the same; -ENOMEM. -ECANCELED (a timeout around it): the process runs on and nothing is lost; calling it again
+ * with the same input goes on where this call stopped. Follows Process.communicate (semantics S1).
+ */
+BIDE_EXPORT int bide_process_communicate(bide_process *process, const void *input, size_t size,
+                                         bide_process_output *ret_output);
+
+/* bide_process_output_free - frees both texts and zeroes the structure. One that is zeroed may be freed. */
+BIDE_EXPORT void bide_process_output_free(bide_process_output *output);
+static inline void bide__auto_process_output(bide_process_output *output)
+{
+    bide_process_output_free(output);
+}
 
 /*
  * bide_process_wait - waits until the process has ended. ret_returncode: as above; may be NULL. 0; -ECANCELED: the

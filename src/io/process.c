@@ -28,6 +28,8 @@
 #include "task/debug.h"
 #include "task/wait.h"
 
+enum { OUTPUT_LIMIT = 64 << 20 };
+
 extern char **environ;
 
 static const bide_process_options defaults;
@@ -39,7 +41,7 @@ struct making {
     struct bide_process *process;
     int *inherited; /* sorted */
     const char **paths;
-    int null_device; /* -1: not open */
+    int opened[3]; /* descriptors of ours that become standard streams; -1: none */
     struct bide__start start;
 };
 
@@ -105,28 +107,33 @@ static int sort_inherited(struct making *making)
     return 0;
 }
 
-/* Decides what one standard stream of the child is; the descriptor is opened if it must be. */
+static int open_null_device(void)
+{
+    int descriptor = bide__above_standard(open("/dev/null", O_RDWR | O_CLOEXEC));
+
+    return descriptor < 0 ? -errno : descriptor;
+}
+
+/* Decides what one standard stream of the child is; what must be opened for that is opened. */
 static int choose_standard(struct making *making, int number, int wanted)
 {
-    int *place = &making->start.standard[number];
+    static const char *const names[] = { "stdin", "stdout", "stderr" };
+    int *place = &making->start.standard[number], opened = 0;
 
-    if (wanted > 0) {
+    if (wanted > 0)
         *place = wanted;
-    } else if (wanted == BIDE_INHERIT) {
+    else if (wanted == BIDE_INHERIT)
         *place = BIDE__START_KEEP;
-    } else if (wanted == BIDE_STDOUT && number == STDERR_FILENO) {
+    else if (wanted == BIDE_STDOUT && number == STDERR_FILENO)
         *place = BIDE__START_AS_OUTPUT;
-    } else if (wanted == BIDE_DEVNULL) {
-        if (making->null_device < 0)
-            making->null_device = open("/dev/null", O_RDWR | O_CLOEXEC);
-        if (making->null_device < 0)
-            return bide_fail(-errno, "start '%s': /dev/null: %s", making->process->name, strerror(errno));
-        *place = making->null_device;
-    } else {
-        static const char *const names[] = { "stdin", "stdout", "stderr" };
-
+    else if (wanted == BIDE_PIPE)
+        opened = *place = making->opened[number] = bide__process_open_pipe(making->process, number);
+    else if (wanted == BIDE_DEVNULL)
+        opened = *place = making->opened[number] = open_null_device();
+    else
         return bide_fail(-EINVAL, "start '%s': %s cannot be %d", making->process->name, names[number], wanted);
-    }
+    if (opened < 0)
+        return bide_fail(opened, "start '%s': %s: %s", making->process->name, names[number], strerror(-opened));
     return 0;
 }
 
@@ -178,8 +185,9 @@ static int begin(struct making *making)
 
 static void release(struct making *making)
 {
-    if (making->null_device >= 0)
-        close(making->null_device);
+    for (int i = 0; i < 3; i++)
+        if (making->opened[i] >= 0)
+            close(making->opened[i]);
     free(making->inherited);
     free(making->paths);
 }
@@ -200,11 +208,13 @@ static int create(const char *name, const char *const *arguments, const bide_pro
     process->descriptor = -1;
     snprintf(process->name, sizeof process->name, "%s", name);
     struct making making = {
-        .arguments = arguments, .options = options ? options : &defaults, .process = process, .null_device = -1
+        .arguments = arguments, .options = options ? options : &defaults, .process = process, .opened = { -1, -1, -1 }
     };
+    process->output_limit = making.options->output_limit ? making.options->output_limit : OUTPUT_LIMIT;
     err = begin(&making);
     release(&making);
     if (err < 0) {
+        bide__process_close_pipes(process);
         free(process);
         return err;
     }
@@ -305,6 +315,8 @@ int bide_process_stop(bide_process *process, double grace)
 
 void bide__process_free(struct bide_process *process)
 {
+    for (int i = 0; i < 2; i++)
+        free(process->collected[i].data);
     free(process);
 }
 
@@ -312,7 +324,8 @@ void bide_process_close(bide_process *process)
 {
     if (!process)
         return;
-    assert(!process->waiters.first && "a process was closed while a task waits for it");
+    assert(!process->waiters.first && !process->communicating && "a process was closed while a task waits for it");
     bide__debug_closed(process);
+    bide__process_close_pipes(process);
     bide__process_finish(process);
 }

@@ -9,6 +9,12 @@
 
 struct bide__process_thread;
 
+/* What was read of a stream for bide_process_communicate, and not handed out yet. */
+struct bide__collected {
+    char *data;
+    size_t size, capacity;
+};
+
 struct bide_process {
     struct bide_loop *loop;
     pid_t pid;
@@ -16,10 +22,24 @@ struct bide_process {
     struct bide__process_thread *thread; /* which waits for the end instead; NULL: none does */
     int returncode;
     struct bide__wait_list waiters;
-    struct bide__waiter *closing; /* who closes it and waits for its death */
-    bool abandoned;               /* closed, and freed when it has ended */
-    char name[64];                /* for messages; cut */
+    struct bide__waiter *closing;    /* who closes it and waits for its death */
+    bool abandoned;                  /* closed, and freed when it has ended */
+    struct bide_stream *standard[3]; /* our ends of the pipes; NULL: there is none */
+    struct bide__collected collected[2];
+    size_t output_limit;
+    size_t fed; /* bytes of the input that were written */
+    bool communicating;
+    char name[48]; /* for messages; cut */
 };
+
+/*
+ * Opens a pipe for a standard stream, 0 to 2, of a process that is being made: our end becomes a stream of the process.
+ * The child's end, a descriptor > 2 that the caller closes when the child is made; or -errno.
+ */
+int bide__process_open_pipe(struct bide_process *process, int number);
+
+/* Closes our ends of all pipes. */
+void bide__process_close_pipes(struct bide_process *process);
 
 /*
  * Begins to watch for the end of a process that was just made. 0; an error, with the process not watched.

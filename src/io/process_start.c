@@ -87,8 +87,6 @@ IN_CHILD static void place_standard(struct child *child)
 {
     int *standard = child->start->standard;
 
-    if (child->report < 3)
-        child->report = (int)syscall(SYS_fcntl, child->report, F_DUPFD_CLOEXEC, 3);
     for (int i = 0; i < 3; i++)
         if (standard[i] >= 0 && standard[i] < 3 && standard[i] != i) {
             long lifted = syscall(SYS_fcntl, standard[i], F_DUPFD_CLOEXEC, 3);
@@ -100,12 +98,10 @@ IN_CHILD static void place_standard(struct child *child)
     for (int i = 0; i < 3; i++) {
         int source = standard[i] == BIDE__START_AS_OUTPUT ? STDOUT_FILENO : standard[i];
 
-        if (source == BIDE__START_KEEP || source == i) {
-            if (syscall(SYS_fcntl, i, F_SETFD, 0) < 0 && source == i) /* one that we do not have is not inherited */
-                fail(child, BIDE__START_DESCRIPTOR, source);
-        } else if (syscall(SYS_dup3, source, i, 0) < 0) {
+        if (source == BIDE__START_KEEP)
+            continue;
+        if ((source == i ? syscall(SYS_fcntl, i, F_SETFD, 0) : syscall(SYS_dup3, source, i, 0)) < 0)
             fail(child, BIDE__START_DESCRIPTOR, source);
-        }
     }
 }
 
@@ -271,6 +267,17 @@ static int give_up(struct bide__start *start, int error)
     return -error;
 }
 
+int bide__above_standard(int descriptor)
+{
+    if (descriptor < 0 || descriptor > STDERR_FILENO)
+        return descriptor;
+    int moved = fcntl(descriptor, F_DUPFD_CLOEXEC, STDERR_FILENO + 1), saved = errno;
+
+    close(descriptor);
+    errno = saved;
+    return moved;
+}
+
 int bide__process_start(struct bide__start *start, pid_t *ret_pid, int *ret_descriptor)
 {
     int ends[2];
@@ -283,6 +290,14 @@ int bide__process_start(struct bide__start *start, pid_t *ret_pid, int *ret_desc
     if (pipe2(ends, O_CLOEXEC) < 0) {
         int err = give_up(start, errno);
 
+        free(stack);
+        return err;
+    }
+    ends[1] = bide__above_standard(ends[1]);
+    if (ends[1] < 0) {
+        int err = give_up(start, errno);
+
+        close(ends[0]);
         free(stack);
         return err;
     }

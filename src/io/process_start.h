@@ -52,6 +52,9 @@ struct bide__start {
  */
 int bide__process_start(struct bide__start *start, pid_t *ret_pid, int *ret_descriptor);
 
+/* Moves a descriptor of ours away from the numbers of the standard streams. It, or another; -1 + errno: it is closed. */
+int bide__above_standard(int descriptor);
+
 /*
  * Where a program may be: the candidates for bide__process_start, in one block that the caller frees. `name` with a '/' is
  * itself the only one; else it is searched in the PATH of the environment. NULL without memory.
