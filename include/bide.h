@@ -23,6 +23,7 @@
 #include <bide/sync.h>       /* locks, events, conditions, semaphores, barriers */
 #include <bide/task.h>       /* run, tasks, join, cancel, gather, wait_for, sleep */
 #include <bide/thread.h>     /* calls that block */
+#include <bide/transport.h>  /* streams over something else, layers in streams */
 #include <bide/version.h>
 
 #endif

@@ -27,7 +27,8 @@ enum {
     BIDE_ERESOLVE = -4100,  /* a host name could not be resolved */
     BIDE_EURL = -4101,      /* a URL is malformed or of a kind that is not supported */
     BIDE_EBROKEN = -4102,   /* a barrier was broken: aborted, or reset while tasks waited at it */
-    BIDE_ESHUTDOWN = -4103  /* a queue was shut down */
+    BIDE_ESHUTDOWN = -4103, /* a queue was shut down */
+    BIDE_ETLS = -4104       /* TLS: the peer was refused, has refused us, or broke off; see bide/tls.h */
 };
 
 /*

@@ -38,21 +38,21 @@ struct end {
     unsigned index;
 };
 
-static struct direction *outgoing(struct bide__channel *channel)
+static struct direction *outgoing(bide_channel *channel)
 {
     struct end *end = channel->state;
 
     return &end->pair->way[end->index];
 }
 
-static struct direction *incoming(struct bide__channel *channel)
+static struct direction *incoming(bide_channel *channel)
 {
     struct end *end = channel->state;
 
     return &end->pair->way[1 - end->index];
 }
 
-static bool is_reset(const struct bide__channel *channel)
+static bool is_reset(const bide_channel *channel)
 {
     return ((const struct end *)channel->state)->pair->reset;
 }
@@ -66,7 +66,7 @@ static void wake(struct bide__wait_list *list)
 }
 
 /* Waits until there is something to receive: bytes, the end, an error. */
-static int64_t await_input(struct bide__channel *channel, struct bide__record **ret_task)
+static int64_t await_input(bide_channel *channel, struct bide__record **ret_task)
 {
     struct direction *way = incoming(channel);
 
@@ -87,14 +87,38 @@ static int64_t await_input(struct bide__channel *channel, struct bide__record **
     }
 }
 
-static int64_t memory_wait_readable(struct bide__channel *channel)
+static int64_t memory_wait_readable(bide_channel *channel)
 {
     struct bide__record *task;
 
     return await_input(channel, &task);
 }
 
-static int64_t memory_receive(struct bide__channel *channel, void *buffer, size_t size, bool likely_ready)
+/* Takes what there is. */
+static size_t take(bide_channel *channel, struct direction *way, void *buffer, size_t size)
+{
+    size_t there = bide__buffer_size(&way->bytes), count = there < size ? there : size;
+
+    if (count) {
+        memcpy(buffer, way->bytes.data + way->bytes.start, count);
+        bide__buffer_consume(&way->bytes, count, &channel->loop->buffers);
+        wake(&way->writer);
+    }
+    return count;
+}
+
+static int64_t memory_try_receive(bide_channel *channel, void *buffer, size_t size)
+{
+    struct direction *way = incoming(channel);
+
+    if (is_reset(channel))
+        return -ECONNRESET;
+    if (!bide__buffer_size(&way->bytes))
+        return way->ended ? 0 : -EAGAIN;
+    return (int64_t)take(channel, way, buffer, size);
+}
+
+static int64_t memory_receive(bide_channel *channel, void *buffer, size_t size, bool likely_ready)
 {
     struct direction *way = incoming(channel);
     struct bide__record *task;
@@ -103,18 +127,13 @@ static int64_t memory_receive(struct bide__channel *channel, void *buffer, size_
     (void)likely_ready;
     if (err < 0)
         return err;
-    size_t there = bide__buffer_size(&way->bytes), count = there < size ? there : size;
-    if (count) {
-        memcpy(buffer, way->bytes.data + way->bytes.start, count);
-        bide__buffer_consume(&way->bytes, count, &channel->loop->buffers);
-        wake(&way->writer);
-    }
+    size_t count = take(channel, way, buffer, size);
     bide__step_end(task, 0);
     return (int64_t)count;
 }
 
 /* Puts bytes in, as many as there is room for. */
-static int64_t put(struct bide__channel *channel, struct direction *way, const void *data, size_t size)
+static int64_t put(bide_channel *channel, struct direction *way, const void *data, size_t size)
 {
     const struct end *end = channel->state;
     size_t room = end->pair->limit - bide__buffer_size(&way->bytes), count = size < room ? size : room;
@@ -128,7 +147,7 @@ static int64_t put(struct bide__channel *channel, struct direction *way, const v
 }
 
 /* Waits for room for at least one byte. */
-static int64_t await_room(struct bide__channel *channel, struct bide__record **ret_task)
+static int64_t await_room(bide_channel *channel, struct bide__record **ret_task)
 {
     const struct end *end = channel->state;
     struct direction *way = outgoing(channel);
@@ -150,7 +169,19 @@ static int64_t await_room(struct bide__channel *channel, struct bide__record **r
     }
 }
 
-static int64_t memory_send(struct bide__channel *channel, const void *data, size_t size)
+static int64_t memory_try_send(bide_channel *channel, const void *data, size_t size)
+{
+    const struct end *end = channel->state;
+    struct direction *way = outgoing(channel);
+
+    if (is_reset(channel))
+        return -ECONNRESET;
+    if (way->unread || way->ended)
+        return -EPIPE;
+    return bide__buffer_size(&way->bytes) < end->pair->limit ? put(channel, way, data, size) : -EAGAIN;
+}
+
+static int64_t memory_send(bide_channel *channel, const void *data, size_t size)
 {
     struct bide__record *task;
     int64_t result = await_room(channel, &task);
@@ -162,7 +193,7 @@ static int64_t memory_send(struct bide__channel *channel, const void *data, size
     return result;
 }
 
-static int64_t memory_send_message(struct bide__channel *channel, const struct msghdr *message)
+static int64_t memory_send_message(bide_channel *channel, const struct msghdr *message)
 {
     const struct iovec *piece = message->msg_iov;
 
@@ -171,7 +202,7 @@ static int64_t memory_send_message(struct bide__channel *channel, const struct m
     return memory_send(channel, piece->iov_base, piece->iov_len);
 }
 
-static int memory_end_output(struct bide__channel *channel)
+static int memory_end_output(bide_channel *channel)
 {
     struct direction *way = outgoing(channel);
 
@@ -180,14 +211,14 @@ static int memory_end_output(struct bide__channel *channel)
     return 0;
 }
 
-static bool memory_is_alive(struct bide__channel *channel)
+static bool memory_is_alive(bide_channel *channel)
 {
     const struct direction *way = incoming(channel);
 
     return !is_reset(channel) && !way->ended && !bide__buffer_size(&way->bytes);
 }
 
-static void memory_close(struct bide__channel *channel, bool abort)
+static void memory_close(bide_channel *channel, bool abort)
 {
     struct end *end = channel->state;
     struct pair *pair = end->pair;
@@ -205,11 +236,13 @@ static void memory_close(struct bide__channel *channel, bool abort)
     free(end);
 }
 
-static const struct bide__transport transport_memory = {
+static const bide_transport transport_memory = {
     .wait_readable = memory_wait_readable,
     .receive = memory_receive,
     .send = memory_send,
     .send_message = memory_send_message,
+    .try_receive = memory_try_receive,
+    .try_send = memory_try_send,
     .end_output = memory_end_output,
     .is_alive = memory_is_alive,
     .close = memory_close,
@@ -219,9 +252,7 @@ static const struct bide__transport transport_memory = {
 static struct bide_stream *open_end(struct bide_loop *loop, struct pair *pair, unsigned index)
 {
     struct end *end = malloc(sizeof *end);
-    const struct bide__channel channel = {
-        .transport = &transport_memory, .loop = loop, .descriptor = -1, .state = end
-    };
+    const bide_channel channel = { .transport = &transport_memory, .loop = loop, .descriptor = -1, .state = end };
     struct bide_stream *stream = end ? bide__stream_over(&channel, "the other end of a pair") : NULL;
 
     if (!stream) {

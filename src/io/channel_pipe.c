@@ -11,7 +11,7 @@
 #include "io/channel.h"
 #include "task/wait.h"
 
-static int64_t pipe_wait_readable(struct bide__channel *channel)
+static int64_t pipe_wait_readable(bide_channel *channel)
 {
     struct bide__op op = { .kind = BIDE__OP_READABLE, .descriptor = channel->descriptor };
     int64_t err = bide__op_run(&op);
@@ -19,7 +19,7 @@ static int64_t pipe_wait_readable(struct bide__channel *channel)
     return err == -EPERM ? 0 : err;
 }
 
-static int64_t pipe_receive(struct bide__channel *channel, void *buffer, size_t size, bool likely_ready)
+static int64_t pipe_receive(bide_channel *channel, void *buffer, size_t size, bool likely_ready)
 {
     struct bide__op op = { .kind = BIDE__OP_READ,
                            .descriptor = channel->descriptor,
@@ -30,7 +30,7 @@ static int64_t pipe_receive(struct bide__channel *channel, void *buffer, size_t 
     return bide__op_run(&op);
 }
 
-static int64_t pipe_send(struct bide__channel *channel, const void *data, size_t size)
+static int64_t pipe_send(bide_channel *channel, const void *data, size_t size)
 {
     struct bide__op op = { .kind = BIDE__OP_WRITE, .descriptor = channel->descriptor, .u.data = data, .size = size };
 
@@ -38,7 +38,7 @@ static int64_t pipe_send(struct bide__channel *channel, const void *data, size_t
 }
 
 /* Piece by piece: each costs a system call. */
-static int64_t pipe_send_message(struct bide__channel *channel, const struct msghdr *message)
+static int64_t pipe_send_message(bide_channel *channel, const struct msghdr *message)
 {
     const struct iovec *piece = message->msg_iov;
 
@@ -47,7 +47,7 @@ static int64_t pipe_send_message(struct bide__channel *channel, const struct msg
     return pipe_send(channel, piece->iov_base, piece->iov_len);
 }
 
-static int pipe_end_output(struct bide__channel *channel)
+static int pipe_end_output(bide_channel *channel)
 {
     if (channel->descriptor >= 0) {
         channel->loop->backend->forget(channel->loop, channel->descriptor);
@@ -57,20 +57,20 @@ static int pipe_end_output(struct bide__channel *channel)
     return 0;
 }
 
-static bool pipe_is_alive(struct bide__channel *channel)
+static bool pipe_is_alive(bide_channel *channel)
 {
     struct pollfd poller = { .fd = channel->descriptor, .events = POLLIN };
 
     return poll(&poller, 1, 0) == 0;
 }
 
-static void pipe_close(struct bide__channel *channel, bool abort)
+static void pipe_close(bide_channel *channel, bool abort)
 {
     (void)abort;
     pipe_end_output(channel);
 }
 
-const struct bide__transport bide__transport_pipe = {
+const bide_transport bide__transport_pipe = {
     .wait_readable = pipe_wait_readable,
     .receive = pipe_receive,
     .send = pipe_send,

@@ -25,7 +25,7 @@
 
 enum { PIECES_MAX = 64 };
 
-struct bide_stream *bide__stream_over(const struct bide__channel *channel, const char *peer)
+struct bide_stream *bide__stream_over(const bide_channel *channel, const char *peer)
 {
     struct bide_stream *stream = calloc(1, sizeof *stream);
 
@@ -47,16 +47,14 @@ struct bide_stream *bide__stream_over(const struct bide__channel *channel, const
 
 struct bide_stream *bide__stream_new(struct bide_loop *loop, int descriptor)
 {
-    const struct bide__channel channel = { .transport = &bide__transport_socket,
-                                           .loop = loop,
-                                           .descriptor = descriptor };
+    const bide_channel channel = { .transport = &bide__transport_socket, .loop = loop, .descriptor = descriptor };
 
     return bide__stream_over(&channel, NULL);
 }
 
 struct bide_stream *bide__stream_of_pipe(struct bide_loop *loop, int descriptor, const char *peer)
 {
-    const struct bide__channel channel = { .transport = &bide__transport_pipe, .loop = loop, .descriptor = descriptor };
+    const bide_channel channel = { .transport = &bide__transport_pipe, .loop = loop, .descriptor = descriptor };
 
     return bide__stream_over(&channel, peer);
 }

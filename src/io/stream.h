@@ -11,7 +11,7 @@
 enum { BIDE__READ_LIMIT = 64 * 1024 };
 
 struct bide_stream {
-    struct bide__channel channel;
+    bide_channel channel;
     struct bide__buffer input;
     size_t read_limit;
     bool reading; /* a task is inside a call that reads */
@@ -28,7 +28,7 @@ struct bide_stream {
  * BIDE__ADDRESS_TEXT; NULL: the address that the descriptor, a socket, is connected to. NULL without memory: the
  * channel is still the caller's.
  */
-struct bide_stream *bide__stream_over(const struct bide__channel *channel, const char *peer);
+struct bide_stream *bide__stream_over(const bide_channel *channel, const char *peer);
 
 /* The same for a connected, non-blocking socket. */
 struct bide_stream *bide__stream_new(struct bide_loop *loop, int descriptor);

@@ -66,6 +66,7 @@ static const struct {
     { BIDE_ERESOLVE, "BIDE_ERESOLVE", "the host name could not be resolved" },
     { BIDE_EURL, "BIDE_EURL", "the URL is malformed or not supported" },
     { BIDE_EBROKEN, "BIDE_EBROKEN", "the barrier is broken" },
+    { BIDE_ETLS, "BIDE_ETLS", "TLS failed" },
     { BIDE_ESHUTDOWN, "BIDE_ESHUTDOWN", "the queue was shut down" },
 };
 

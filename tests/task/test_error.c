@@ -38,7 +38,7 @@ unit_test(strerror_has_a_text_for_every_code)
     check_str(bide_strerror(12), "no error");
     check_str(bide_strerror(-ENOENT), "No such file or directory");
     check_str(bide_strerror(BIDE_EOF), "the peer ended the stream too early");
-    for (int code = BIDE_ESHUTDOWN; code <= BIDE_EOF; code++)
+    for (int code = BIDE_ETLS; code <= BIDE_EOF; code++)
         check(strncmp(bide_strerror(code), "Unknown", 7) != 0);
     check(strlen(bide_strerror(-5000)) > 0);
     check(strlen(bide_strerror(INT_MIN)) > 0);
@@ -62,7 +62,7 @@ unit_test(error_names)
 
 unit_test(own_codes_survive_as_exit_codes)
 {
-    for (int code = BIDE_ESHUTDOWN; code <= BIDE_EOF; code++)
+    for (int code = BIDE_ETLS; code <= BIDE_EOF; code++)
         check((code & 0xff) != 0);
     return 0;
 }
