@@ -16,6 +16,7 @@
 #include <bide/generator.h>  /* loops over what may wait, and generators */
 #include <bide/local.h>      /* task-locals */
 #include <bide/loop.h>       /* the callback-level API */
+#include <bide/path.h>       /* the file system */
 #include <bide/process.h>    /* other programs */
 #include <bide/queue.h>      /* typed queues between tasks */
 #include <bide/scope.h>      /* blocks: timeout, task group, shield */
@@ -25,5 +26,6 @@
 #include <bide/thread.h>     /* calls that block */
 #include <bide/transport.h>  /* streams over something else, layers in streams */
 #include <bide/version.h>
+#include <bide/watch.h> /* changes of the file system */
 
 #endif

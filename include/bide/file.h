@@ -159,4 +159,26 @@ BIDE_EXPORT const char *bide_file_path(const bide_file *file);
  */
 BIDE_EXPORT int bide_file_descriptor(const bide_file *file);
 
+/*
+ * bide_read_file - reads a whole file into memory. Returns its size; *ret_data ends in one more byte, '\0', and is
+ * given back with free(). limit: BIDE_ELIMIT when the file has more bytes; nothing is kept then. Other errors as
+ * bide_file_open and bide_file_read. Follows pathlib's read_bytes and read_text.
+ */
+BIDE_EXPORT ssize_t bide_read_file(const char *path, size_t limit, char **ret_data);
+
+/*
+ * bide_write_file - makes a file with this content, or puts it in the place of what was in it. 0; errors as
+ * bide_file_open, bide_file_write, bide_file_close: the file may then hold a part of it, as it may after a
+ * cancellation of more than 1 MiB (less: -ECANCELED means that nothing happened). Follows pathlib's write_bytes.
+ */
+BIDE_EXPORT int bide_write_file(const char *path, const void *data, size_t size);
+
+/*
+ * bide_replace_file - bide_write_file in one step: who opens the file sees the old content or the new one, also after
+ * a crash, and when it returns 0 the new one is on the disk. It is written beside the file under a temporary name
+ * (which is removed after an error or a cancellation), synced, renamed, and the directory synced. Permissions are
+ * those of the file that was there; a symbolic link is replaced by the file. -ECANCELED: the old content is there.
+ */
+BIDE_EXPORT int bide_replace_file(const char *path, const void *data, size_t size);
+
 #endif

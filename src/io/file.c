@@ -20,6 +20,7 @@
 
 #include <bide/error.h>
 
+#include "io/behind.h"
 #include "sync/step.h"
 #include "task/debug.h"
 
@@ -72,14 +73,8 @@ static uint8_t in_place(const struct bide__opened *opened, int flags, int never)
     return flags & never ? BIDE__IN_PLACE_NEVER : BIDE__IN_PLACE_TRY;
 }
 
-int bide__file_new(const char *path, int flags, const struct bide__opened *opened, struct bide_file **ret_file)
+void bide__file_init(struct bide_file *file, int flags, const struct bide__opened *opened)
 {
-    struct bide_file *file = calloc(1, sizeof *file + strlen(path) + 1);
-
-    if (!file) {
-        close(opened->descriptor);
-        return bide_fail(-ENOMEM, "open '%s': no memory", path);
-    }
     *file = (struct bide_file){
         .loop = bide__loop,
         .descriptor = opened->descriptor,
@@ -90,8 +85,21 @@ int bide__file_new(const char *path, int flags, const struct bide__opened *opene
         .reads_in_place = in_place(opened, flags, O_DIRECT),
         .writes_in_place = in_place(opened, flags, O_DIRECT | O_SYNC | O_DSYNC),
         .line_limit = LINE_LIMIT,
+        .path = "",
     };
-    memcpy(file->path, path, strlen(path) + 1);
+}
+
+int bide__file_new(const char *path, int flags, const struct bide__opened *opened, struct bide_file **ret_file)
+{
+    size_t length = strlen(path) + 1;
+    struct bide_file *file = malloc(sizeof *file + length);
+
+    if (!file) {
+        close(opened->descriptor);
+        return bide_fail(-ENOMEM, "open '%s': no memory", path);
+    }
+    bide__file_init(file, flags, opened);
+    file->path = memcpy(file + 1, path, length);
     if (__builtin_expect(file->loop->debug, 0))
         bide__debug_opened(file, "file", path);
     *ret_file = file;
@@ -100,7 +108,7 @@ int bide__file_new(const char *path, int flags, const struct bide__opened *opene
 
 int bide_file_open_flags(const char *path, int flags, mode_t permissions, bide_file **ret_file)
 {
-    struct bide__opened opened;
+    struct bide__opened opened = { .content_limit = 0 };
     int err = bide__file_open_descriptor(path, flags, permissions, &opened);
 
     if (err < 0)
@@ -120,12 +128,17 @@ int bide_file_open(const char *path, const char *mode, bide_file **ret_file)
 struct close_call {
     struct bide__file_op base;
     int descriptor;
+    const char *temporary; /* removed too; NULL: none */
 };
 
 /* Linux closes also when it says EINTR. */
 static int64_t close_by_thread(struct bide__file_op *file_op)
 {
-    return close(((struct close_call *)(void *)file_op)->descriptor) < 0 && errno != EINTR ? -errno : 0;
+    const struct close_call *call = (const struct close_call *)(void *)file_op;
+
+    if (call->temporary)
+        unlink(call->temporary);
+    return close(call->descriptor) < 0 && errno != EINTR ? -errno : 0;
 }
 
 static struct bide_file *of_closing(struct bide__job *job)
@@ -153,6 +166,8 @@ static void closing_finished(struct bide__job *job)
 /* Nobody waits for it. */
 static void close_behind(struct bide_file *file)
 {
+    if (file->removal)
+        bide__behind_run(file->removal, file->path);
     file->closing = (struct bide__job){ .work = closing_work, .finished = closing_finished };
     if (bide__file_job_submit(file->loop, &file->closing) < 0)
         closing_finished(&file->closing);
@@ -169,16 +184,15 @@ int bide_file_close(bide_file *file)
     if (!file->regular)
         file->loop->backend->forget(file->loop, file->descriptor);
     int64_t err = 0;
-    if (file->written && file->regular) {
-        struct close_call call = { .descriptor = file->descriptor };
+    if (file->removal || (file->written && file->regular)) {
+        struct close_call call = { .descriptor = file->descriptor, .temporary = file->removal ? file->path : NULL };
 
         err = bide__current() ? bide__file_call(&call.base, close_by_thread) : -ECANCELED;
-        if (err == -ECANCELED) {
+        if (err == -ECANCELED || err == -EAGAIN || err == -ENOMEM) { /* cancelled, or no thread can be had */
             close_behind(file);
             return 0;
         }
-        if (err == -EAGAIN || err == -ENOMEM) /* no thread can be had */
-            err = close(file->descriptor) < 0 ? -errno : 0;
+        bide__behind_free(file->removal);
     } else {
         close(file->descriptor);
     }

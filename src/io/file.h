@@ -21,8 +21,9 @@ struct bide_file {
     int64_t position;
     char *lines; /* read ahead: bytes [line_start, line_end), the first of which lies at `position` */
     size_t line_start, line_end, line_capacity, line_limit;
-    struct bide__job closing; /* of a file that nobody waits for any more */
-    char path[];
+    struct bide__job closing;     /* of a file that nobody waits for any more */
+    struct bide__behind *removal; /* of a temporary file with a name; NULL: it stays */
+    const char *path;             /* lies behind this structure */
 };
 
 /* Gives an error of an operation its message. */
@@ -54,10 +55,29 @@ struct bide__opened {
     int descriptor;
     struct statx status; /* type, permissions, size, device */
     enum bide__place place;
+    /*
+     * in: a thread that opens a regular file of at most so many bytes reads it at once; out: its content (malloc, with
+     * room for one more byte), or NULL
+     */
+    size_t content_limit;
+    char *content;
+    size_t content_size;
 };
 
-/* Opens; 0 or an error, without a message. See bide_file_open_flags. Nothing is left open after an error. */
+/*
+ * Opens a path that the kernel has at hand: a descriptor, an error that is certain, or -EAGAIN: ask a thread. flags:
+ * with O_CLOEXEC, and neither O_CREAT nor O_TRUNC.
+ */
+int bide__file_open_cached(const char *path, int flags);
+
+/*
+ * Opens; 0 or an error, without a message. See bide_file_open_flags. Nothing is left open after an error. *ret_opened
+ * is zeroed, or has a content_limit.
+ */
 int bide__file_open_descriptor(const char *path, int flags, mode_t permissions, struct bide__opened *ret_opened);
+
+/* Makes a file of an opened descriptor, without a path; it belongs to the running loop. */
+void bide__file_init(struct bide_file *file, int flags, const struct bide__opened *opened);
 
 /*
  * A file for an opened descriptor, which it owns from now on. 0, or -ENOMEM with a message: the descriptor is closed

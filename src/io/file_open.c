@@ -11,6 +11,7 @@
 #include <fcntl.h>
 #include <linux/openat2.h>
 #include <stdatomic.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -38,7 +39,7 @@ static bool may_be_cached(int flags)
 }
 
 /* A descriptor, an error that a thread would get too, or -EAGAIN. */
-static int open_in_place(const char *path, int flags)
+int bide__file_open_cached(const char *path, int flags)
 {
     struct open_how how = { .flags = (unsigned)flags, .resolve = RESOLVE_CACHED };
 
@@ -86,6 +87,30 @@ static int open_patiently(const char *path, int flags, mode_t permissions)
     return descriptor < 0 ? -errno : descriptor;
 }
 
+/* Reads a small file at once, as it was asked for. What goes wrong shows again when it is read the usual way. */
+static void read_content(struct bide__opened *opened)
+{
+    size_t size = (size_t)opened->status.stx_size;
+    ssize_t count = 1;
+
+    if (!S_ISREG(opened->status.stx_mode) || size == 0 || opened->status.stx_size > opened->content_limit)
+        return;
+    opened->content = malloc(size + 1);
+    while (opened->content && opened->content_size < size && count > 0) {
+        count = pread(opened->descriptor, opened->content + opened->content_size, size - opened->content_size,
+                      (off_t)opened->content_size);
+        if (count > 0)
+            opened->content_size += (size_t)count;
+        else if (count < 0 && errno == EINTR)
+            count = 1;
+    }
+    if (count < 0) {
+        free(opened->content);
+        opened->content = NULL;
+        opened->content_size = 0;
+    }
+}
+
 static int64_t open_by_thread(struct bide__file_op *file_op)
 {
     struct open_call *call = (struct open_call *)(void *)file_op;
@@ -101,6 +126,7 @@ static int64_t open_by_thread(struct bide__file_op *file_op)
     }
     call->opened.place = bide__place_look(descriptor, &call->opened.status);
     call->opened.descriptor = descriptor;
+    read_content(&call->opened);
     return 0;
 }
 
@@ -128,7 +154,7 @@ int bide__file_open_descriptor(const char *path, int flags, mode_t permissions, 
         return err;
     flags |= O_CLOEXEC | O_NONBLOCK;
     if (may_be_cached(flags) && bide__place_is_near(task->loop, path)) {
-        struct bide__opened opened = { .descriptor = open_in_place(path, flags) };
+        struct bide__opened opened = { .descriptor = bide__file_open_cached(path, flags) };
 
         err = opened.descriptor < 0 ? opened.descriptor : look(task->loop, path, &opened);
         if (err == 0)
@@ -136,7 +162,9 @@ int bide__file_open_descriptor(const char *path, int flags, mode_t permissions, 
         if (err != -EAGAIN)
             return bide__step_end(task, err);
     }
-    struct open_call call = { .path = path, .flags = flags, .permissions = permissions };
+    struct open_call call = {
+        .path = path, .flags = flags, .permissions = permissions, .opened.content_limit = ret_opened->content_limit
+    };
     err = (int)bide__file_call(&call.base, open_by_thread);
     if (err < 0)
         return err;

@@ -170,6 +170,7 @@ void bide__file_op_cancel(struct bide_loop *loop, struct bide__op *op)
 {
     struct bide__file_op *file_op = bide__file_op_of(op);
 
+    atomic_store_explicit(&file_op->stop, true, memory_order_relaxed);
     if (!bide__thread_pool_cancel(file_op->job.pool, &file_op->job))
         return;
     finish(op, -ECANCELED);

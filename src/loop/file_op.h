@@ -32,6 +32,7 @@ struct bide__file_op {
     uint8_t in_place; /* enum bide__in_place */
     bool data_only;   /* SYNC: fdatasync */
     bool in_pool;     /* a thread has it, or will */
+    atomic_bool stop; /* CALL: the wait was cancelled; a call of many steps looks at it between two of them */
 };
 
 /* The file operation whose first member this is. */
