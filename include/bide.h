@@ -20,11 +20,13 @@
 #include <bide/process.h>    /* other programs */
 #include <bide/queue.h>      /* typed queues between tasks */
 #include <bide/scope.h>      /* blocks: timeout, task group, shield */
-#include <bide/stream.h>     /* TCP connections and servers */
+#include <bide/server.h>     /* listeners and servers */
+#include <bide/stream.h>     /* connections */
 #include <bide/sync.h>       /* locks, events, conditions, semaphores, barriers */
 #include <bide/task.h>       /* run, tasks, join, cancel, gather, wait_for, sleep */
 #include <bide/thread.h>     /* calls that block */
 #include <bide/transport.h>  /* streams over something else, layers in streams */
+#include <bide/unix.h>       /* Unix sockets */
 #include <bide/version.h>
 #include <bide/watch.h> /* changes of the file system */
 

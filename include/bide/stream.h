@@ -1,5 +1,5 @@
 /*
- * bide/stream.h - byte streams: TCP connections, listeners and servers
+ * bide/stream.h - byte streams: connections
  *
  * A stream is a connection that tasks read and write as if it blocked. One task may read while another writes; two
  * readers, or two writers, at once are an error (-EBUSY) for the second. A wait that is cancelled loses nothing: what
@@ -159,60 +159,6 @@ static inline void bide__auto_stream(bide_stream **stream)
     bide_close(*stream);
 }
 
-/* A listening socket. */
-typedef struct bide_listener bide_listener;
-
-/*
- * bide_listen - listens on host:port by TCP. host: numeric address or name; NULL: all addresses, IPv6 and IPv4. port
- * 0: a free one, see bide_listener_port. The caller closes it. SO_REUSEADDR is set, the backlog is 4096 (the kernel
- * caps it). Errors: -EADDRINUSE, -EACCES, BIDE_ERESOLVE, ... with a message. May wait (for the resolver).
- */
-BIDE_EXPORT int bide_listen(const char *host, int port, bide_listener **ret_listener);
-
-/* bide_listener_port - the port it listens on. */
-BIDE_EXPORT int bide_listener_port(const bide_listener *listener);
-
-/*
- * bide_accept - waits for the next connection. 0; -EMFILE, -ENFILE, -ENOMEM, -ENOBUFS (the connection stays queued:
- * wait a little, then try again; when it is the stream that there is no memory for, the connection is closed);
- * -ECANCELED. A connection that was given up before we took it is skipped.
- */
-BIDE_EXPORT int bide_accept(bide_listener *listener, bide_stream **ret_stream);
-
-/*
- * bide_listener_close - stops listening; NULL is ignored. Never waits. No task may be waiting in bide_accept
- * (asserted).
- */
-BIDE_EXPORT void bide_listener_close(bide_listener *listener);
-static inline void bide__auto_listener(bide_listener **listener)
-{
-    bide_listener_close(*listener);
-}
-
-/*
- * bide_serve - accepts connections on host:port and runs handler(stream) for each in a task of its own, until
- * cancelled (Ctrl-C, when called outside of a loop: then it is a bide_run of its own).
- *
- * The stream is closed when the handler returns; the handler must not close it. A handler that fails is reported on
- * stderr and concerns nobody else. Cancelled: it stops accepting, cancels the handlers and waits for them; -ECANCELED
- * (or -EINTR). Errors as bide_listen. When descriptors run out it says so and tries again after a second. Follows
- * asyncio.start_server + serve_forever.
- */
-BIDE_EXPORT int bide_serve(int (*handler)(bide_stream *stream), const char *host, int port);
-
-/* How bide_serve_listener serves. Zeroed means the defaults. */
-typedef struct bide_serve_options {
-    size_t connections_max; /* handled at once; more wait in the kernel's queue; 0: no limit */
-    double grace; /* seconds that running handlers get to end by themselves when the server is cancelled; 0: none */
-    bool quiet;   /* do not report failing handlers */
-} bide_serve_options;
-
-/*
- * bide_serve_listener - bide_serve on a listener, with an argument for the handler; inside a task. options: NULL or
- * the defaults. When cancelled with a grace, it closes the listener first, gives the handlers that time, then cancels
- * them. The listener is closed at the end.
- */
-BIDE_EXPORT int bide_serve_listener(bide_listener *listener, int (*handler)(bide_stream *stream, void *argument),
-                                    void *argument, const bide_serve_options *options);
+#include <bide/server.h> /* listeners and servers */
 
 #endif

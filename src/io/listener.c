@@ -1,9 +1,16 @@
-/* Listeners: a bound socket from which connections are accepted, one task at a time. */
+/*
+ * Listeners: bound sockets from which connections are accepted, one task at a time on each.
+ *
+ * The accepted socket inherits TCP_NODELAY from the listening one, and accept itself says who has connected: a
+ * connection costs one system call until its stream exists. Must never happen: a descriptor that is lost between the
+ * kernel and the stream.
+ */
 #include "io/listener.h"
 
 #include <assert.h>
 #include <errno.h>
 #include <netinet/tcp.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -14,72 +21,51 @@
 #include "task/debug.h"
 #include "task/wait.h"
 
-enum { BACKLOG = 4096 };
-
-struct bide_listener {
-    struct bide_loop *loop;
-    int descriptor;
-    int port;
-    bool accepting;
-};
-
-static int open_socket(const union bide__address *address, bool all_families)
+/* Finds out what the socket is bound to. */
+static void describe(struct bide_listener *listener, struct bide__listening *socket)
 {
-    const int on = 1, off = 0;
-    int descriptor = socket(address->any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-
-    if (descriptor < 0)
-        return -errno;
-    setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-    if (address->any.sa_family == AF_INET6)
-        setsockopt(descriptor, IPPROTO_IPV6, IPV6_V6ONLY, all_families ? &off : &on, sizeof on);
-    if (bind(descriptor, &address->any, bide__address_size(address)) < 0 || listen(descriptor, BACKLOG) < 0) {
-        int err = -errno;
-
-        close(descriptor);
-        return err;
-    }
-    return descriptor;
-}
-
-/* Binds the first address that can be bound; for "all addresses" on a host without IPv6, IPv4's. */
-static int bind_first(const struct bide__addresses *addresses, bool all_families)
-{
-    int descriptor = -EADDRNOTAVAIL;
-
-    for (size_t i = 0; i < addresses->count && descriptor < 0; i++)
-        descriptor = open_socket(&addresses->list[i], all_families);
-    if (descriptor == -EAFNOSUPPORT && all_families) {
-        union bide__address any = { .v4 = { .sin_family = AF_INET, .sin_port = addresses->list[0].v6.sin6_port } };
-
-        descriptor = open_socket(&any, false);
-    }
-    return descriptor;
-}
-
-int bide_listen(const char *host, int port, bide_listener **ret_listener)
-{
-    struct bide__addresses *addresses;
-    int err = bide__resolve(host, port, 1, &addresses);
-
-    if (err < 0)
-        return err;
-    int descriptor = bind_first(addresses, !host);
-    free(addresses);
-    if (descriptor < 0)
-        return bide_fail(descriptor, "listen on %s:%d: %s", host ? host : "*", port, strerror(-descriptor));
-    struct bide_listener *listener = calloc(1, sizeof *listener);
-    if (!listener) {
-        close(descriptor);
-        return bide_fail(-ENOMEM, "listen on %s:%d: no memory", host ? host : "*", port);
-    }
-    union bide__address bound;
+    union {
+        union bide__address inet;
+        struct sockaddr_un local;
+    } bound = { 0 };
     socklen_t size = sizeof bound;
-    *listener = (struct bide_listener){ .loop = bide__loop, .descriptor = descriptor };
-    if (getsockname(descriptor, &bound.any, &size) == 0)
-        listener->port = bide__address_port(&bound);
-    bide__debug_opened(listener, "listener on", host ? host : "all addresses");
-    *ret_listener = listener;
+    const int on = 1;
+
+    if (getsockname(socket->descriptor, &bound.inet.any, &size) < 0)
+        return;
+    socket->local = bound.inet.any.sa_family == AF_UNIX;
+    if (socket->local) {
+        size_t length =
+            size > offsetof(struct sockaddr_un, sun_path) ? size - offsetof(struct sockaddr_un, sun_path) : 0;
+        const char *path = bound.local.sun_path;
+
+        if (length && !*path)
+            snprintf(socket->name, sizeof socket->name, "unix:@%.*s", (int)(length - 1), path + 1);
+        else
+            snprintf(socket->name, sizeof socket->name, "unix:%.*s", (int)length, path);
+        return;
+    }
+    setsockopt(socket->descriptor, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    bide__address_text(&bound.inet, socket->name, sizeof socket->name);
+    if (!listener->port)
+        listener->port = bide__address_port(&bound.inet);
+}
+
+int bide__listener_add(struct bide_listener **listener, int descriptor, struct bide__socket_file *file)
+{
+    size_t count = *listener ? (*listener)->count : 0;
+    struct bide_listener *grown = realloc(*listener, sizeof *grown + (count + 1) * sizeof grown->sockets[0]);
+
+    if (!grown)
+        return -ENOMEM;
+    if (!*listener) {
+        memset(grown, 0, sizeof *grown);
+        grown->loop = bide__loop;
+    }
+    *listener = grown;
+    grown->sockets[count] = (struct bide__listening){ .descriptor = descriptor, .file = file };
+    describe(grown, &grown->sockets[count]);
+    grown->count++;
     return 0;
 }
 
@@ -88,42 +74,84 @@ int bide_listener_port(const bide_listener *listener)
     return listener->port;
 }
 
-int bide_accept(bide_listener *listener, bide_stream **ret_stream)
+const char *bide_listener_name(const bide_listener *listener, size_t index)
 {
-    const int on = 1;
+    return index < listener->count ? listener->sockets[index].name : NULL;
+}
+
+int bide_listener_descriptor(const bide_listener *listener, size_t index)
+{
+    return index < listener->count ? listener->sockets[index].descriptor : -1;
+}
+
+static int64_t accept_next(struct bide__listening *socket, struct bide__peer *peer)
+{
     int64_t result;
 
-    if (listener->accepting)
-        return bide_fail(-EBUSY, "accept on port %d: another task is doing that already", listener->port);
-    listener->accepting = true;
     do {
-        struct bide__op op = { .kind = BIDE__OP_ACCEPT, .descriptor = listener->descriptor };
+        struct bide__op op = { .kind = BIDE__OP_ACCEPT, .descriptor = socket->descriptor, .u.peer = peer };
 
         result = bide__op_run(&op);
     } while (result == -ECONNABORTED || result == -EPROTO);
-    listener->accepting = false;
+    return result;
+}
+
+static bide_stream *open_stream(struct bide_listener *listener, const struct bide__listening *socket, int descriptor,
+                                const struct bide__peer *peer)
+{
+    const bide_channel channel = { .transport = &bide__transport_socket,
+                                   .loop = listener->loop,
+                                   .descriptor = descriptor };
+
+    if (socket->local)
+        return bide__stream_over(&channel, socket->name);
+    return bide__stream_accepted(listener->loop, descriptor, (const union bide__address *)(const void *)&peer->address);
+}
+
+int bide__listener_accept(struct bide_listener *listener, size_t index, bide_stream **ret_stream)
+{
+    struct bide__listening *socket = &listener->sockets[index];
+    struct bide__peer peer = { .size = 0 };
+
+    if (socket->accepting)
+        return bide_fail(-EBUSY, "accept on %s: another task is doing that already", socket->name);
+    socket->accepting = true;
+    int64_t result = accept_next(socket, &peer);
+    socket->accepting = false;
     if (result < 0)
-        return result == -ECANCELED
-                   ? -ECANCELED
-                   : bide_fail((int)result, "accept on port %d: %s", listener->port, strerror((int)-result));
-    setsockopt((int)result, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-    struct bide_stream *stream = bide__stream_new(listener->loop, (int)result);
+        return result == -ECANCELED ? -ECANCELED
+                                    : bide_fail((int)result, "accept on %s: %s", socket->name, strerror((int)-result));
+    bide_stream *stream = open_stream(listener, socket, (int)result, &peer);
     if (!stream) {
         close((int)result);
-        return bide_fail(-ENOMEM, "accept on port %d: no memory for the stream", listener->port);
+        return bide_fail(-ENOMEM, "accept on %s: no memory for the stream", socket->name);
     }
     *ret_stream = stream;
     return 0;
 }
 
+int bide_accept(bide_listener *listener, bide_stream **ret_stream)
+{
+    if (listener->count != 1)
+        return bide_fail(-EINVAL, "bide_accept: the listener has %zu sockets: serve them with bide_serve_listener",
+                         listener->count);
+    return bide__listener_accept(listener, 0, ret_stream);
+}
+
 void bide__listener_stop(struct bide_listener *listener)
 {
-    if (listener->descriptor < 0)
-        return;
-    assert(!listener->accepting && "a listener was closed while a task waits in bide_accept");
-    listener->loop->backend->forget(listener->loop, listener->descriptor);
-    close(listener->descriptor);
-    listener->descriptor = -1;
+    for (size_t i = 0; i < listener->count; i++) {
+        struct bide__listening *socket = &listener->sockets[i];
+
+        if (socket->descriptor < 0)
+            continue;
+        assert(!socket->accepting && "a listener was closed while a task waits in bide_accept");
+        bide__socket_file_remove(socket->file);
+        socket->file = NULL;
+        listener->loop->backend->forget(listener->loop, socket->descriptor);
+        close(socket->descriptor);
+        socket->descriptor = -1;
+    }
 }
 
 void bide_listener_close(bide_listener *listener)

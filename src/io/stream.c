@@ -25,7 +25,9 @@
 
 enum { PIECES_MAX = 64 };
 
-struct bide_stream *bide__stream_over(const bide_channel *channel, const char *peer)
+/* The other end, as text or as an address; both NULL: the kernel is asked. */
+static struct bide_stream *open_stream(const bide_channel *channel, const char *peer,
+                                       const union bide__address *address)
 {
     struct bide_stream *stream = calloc(1, sizeof *stream);
 
@@ -36,6 +38,8 @@ struct bide_stream *bide__stream_over(const bide_channel *channel, const char *p
     if (peer) {
         snprintf(stream->peer.text, sizeof stream->peer.text, "%s", peer);
         stream->named = true;
+    } else if (address) {
+        stream->peer.address = *address;
     } else { /* now: a connection that was reset cannot tell any more */
         socklen_t size = sizeof stream->peer.address;
         getpeername(channel->descriptor, &stream->peer.address.any, &size);
@@ -45,11 +49,21 @@ struct bide_stream *bide__stream_over(const bide_channel *channel, const char *p
     return stream;
 }
 
-struct bide_stream *bide__stream_new(struct bide_loop *loop, int descriptor)
+struct bide_stream *bide__stream_over(const bide_channel *channel, const char *peer)
+{
+    return open_stream(channel, peer, NULL);
+}
+
+struct bide_stream *bide__stream_accepted(struct bide_loop *loop, int descriptor, const union bide__address *peer)
 {
     const bide_channel channel = { .transport = &bide__transport_socket, .loop = loop, .descriptor = descriptor };
 
-    return bide__stream_over(&channel, NULL);
+    return open_stream(&channel, NULL, peer);
+}
+
+struct bide_stream *bide__stream_new(struct bide_loop *loop, int descriptor)
+{
+    return bide__stream_accepted(loop, descriptor, NULL);
 }
 
 struct bide_stream *bide__stream_of_pipe(struct bide_loop *loop, int descriptor, const char *peer)
@@ -70,8 +84,7 @@ const char *bide_peer_name(bide_stream *stream)
     return stream->peer.text;
 }
 
-/* Gives an error of the channel its message, if it has none. */
-static int64_t explain(struct bide_stream *stream, const char *action, int64_t err)
+int64_t bide__stream_explain(struct bide_stream *stream, const char *action, int64_t err)
 {
     if (err == -ECANCELED || err == -EPERM || err <= BIDE_EOF)
         return err;
@@ -99,7 +112,7 @@ ssize_t bide_read(bide_stream *stream, void *buffer, size_t size)
     if (size == 0)
         return 0;
     if (stream->reading)
-        return explain(stream, "read from", -EBUSY);
+        return bide__stream_explain(stream, "read from", -EBUSY);
     if (bide__buffer_size(&stream->input)) {
         struct bide__record *task;
         int err = bide__checkpoint(&task);
@@ -111,7 +124,7 @@ ssize_t bide_read(bide_stream *stream, void *buffer, size_t size)
     stream->reading = true;
     int64_t count = receive(stream, buffer, size, false);
     stream->reading = false;
-    return count < 0 ? explain(stream, "read from", count) : count;
+    return count < 0 ? bide__stream_explain(stream, "read from", count) : count;
 }
 
 /*
@@ -156,7 +169,7 @@ ssize_t bide__stream_fill(struct bide_stream *stream, size_t minimum)
     if (count < 0)
         return count;
     if (stream->reading)
-        return explain(stream, "read from", -EBUSY);
+        return bide__stream_explain(stream, "read from", -EBUSY);
     stream->reading = true;
     drop_line(stream);
     while (bide__buffer_size(&stream->input) < minimum) {
@@ -165,7 +178,7 @@ ssize_t bide__stream_fill(struct bide_stream *stream, size_t minimum)
             break;
     }
     stream->reading = false;
-    return count < 0 ? explain(stream, "read from", count) : (ssize_t)bide__buffer_size(&stream->input);
+    return count < 0 ? bide__stream_explain(stream, "read from", count) : (ssize_t)bide__buffer_size(&stream->input);
 }
 
 ssize_t bide_peek(bide_stream *stream, size_t minimum, const void **ret_data)
@@ -240,7 +253,7 @@ static ssize_t write_done(struct bide_stream *stream, size_t sent, int64_t resul
     stream->writing = false;
     if (result >= 0 || sent > 0)
         return (ssize_t)sent;
-    return explain(stream, "write to", result);
+    return bide__stream_explain(stream, "write to", result);
 }
 
 ssize_t bide_write(bide_stream *stream, const void *data, size_t size)
@@ -249,7 +262,7 @@ ssize_t bide_write(bide_stream *stream, const void *data, size_t size)
     int64_t result = 0;
 
     if (stream->writing)
-        return explain(stream, "write to", -EBUSY);
+        return bide__stream_explain(stream, "write to", -EBUSY);
     stream->writing = true;
     while (sent < size) {
         result = stream->channel.transport->send(&stream->channel, (const char *)data + sent, size - sent);
@@ -287,7 +300,7 @@ ssize_t bide_write_vector(bide_stream *stream, const struct iovec *pieces, size_
     if (count > PIECES_MAX)
         return bide_fail(-EINVAL, "write to %s: %zu pieces, at most %d", bide_peer_name(stream), count, PIECES_MAX);
     if (stream->writing)
-        return explain(stream, "write to", -EBUSY);
+        return bide__stream_explain(stream, "write to", -EBUSY);
     for (size_t i = 0; i < count; i++) {
         left[i] = pieces[i];
         size += pieces[i].iov_len;
@@ -307,7 +320,7 @@ int bide_write_eof(bide_stream *stream)
 {
     int err = stream->channel.transport->end_output(&stream->channel);
 
-    return err < 0 ? (int)explain(stream, "end the output to", err) : 0;
+    return err < 0 ? (int)bide__stream_explain(stream, "end the output to", err) : 0;
 }
 
 static void close_stream(bide_stream *stream, bool abort)

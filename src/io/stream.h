@@ -33,8 +33,14 @@ struct bide_stream *bide__stream_over(const bide_channel *channel, const char *p
 /* The same for a connected, non-blocking socket. */
 struct bide_stream *bide__stream_new(struct bide_loop *loop, int descriptor);
 
+/* The same when the address of the other end is known already: a system call less. */
+struct bide_stream *bide__stream_accepted(struct bide_loop *loop, int descriptor, const union bide__address *peer);
+
 /* The same for a non-blocking end of a pipe or a terminal. */
 struct bide_stream *bide__stream_of_pipe(struct bide_loop *loop, int descriptor, const char *peer);
+
+/* Gives an error of the channel its message, if it has none: "read from 127.0.0.1:80: ...". Returns it. */
+int64_t bide__stream_explain(struct bide_stream *stream, const char *action, int64_t err);
 
 /* Buffers at least `minimum` bytes, with a checkpoint. How many there are: less only at the end; or an error. */
 ssize_t bide__stream_fill(struct bide_stream *stream, size_t minimum);

@@ -23,7 +23,10 @@ static int64_t attempt_connect(struct bide__op *op, bool first)
             return 0;
         if (errno == EAGAIN) /* a local socket whose listener's queue is full: it would never tell when to try again */
             return -ECONNREFUSED;
-        return errno == EINPROGRESS || errno == EINTR ? -EAGAIN : -errno;
+        if (errno != EINPROGRESS && errno != EINTR)
+            return -errno;
+        if (errno == EINPROGRESS)
+            return -EAGAIN; /* after a signal it may be through */
     }
     int error = 0;
     socklen_t length = sizeof error;
@@ -34,6 +37,16 @@ static int64_t attempt_connect(struct bide__op *op, bool first)
     if (getsockopt(op->descriptor, SOL_SOCKET, SO_ERROR, &error, &length) < 0)
         return -errno;
     return -error;
+}
+
+static int attempt_accept(struct bide__op *op)
+{
+    struct bide__peer *peer = op->u.peer;
+
+    if (!peer)
+        return accept4(op->descriptor, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    peer->size = sizeof peer->address;
+    return accept4(op->descriptor, (struct sockaddr *)&peer->address, &peer->size, SOCK_NONBLOCK | SOCK_CLOEXEC);
 }
 
 static int64_t attempt_poll(struct bide__op *op)
@@ -110,7 +123,7 @@ int64_t bide__op_attempt(struct bide__op *op, bool first)
             result = sendmsg(op->descriptor, op->u.message, MSG_NOSIGNAL);
             break;
         case BIDE__OP_ACCEPT:
-            result = accept4(op->descriptor, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+            result = attempt_accept(op);
             break;
         case BIDE__OP_READ:
             result = read(op->descriptor, op->u.buffer, op->size);

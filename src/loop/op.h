@@ -13,7 +13,7 @@ enum bide__op_kind {
     BIDE__OP_RECEIVE,      /* recv(buffer, size); result bytes, 0 at the end */
     BIDE__OP_SEND,         /* send(buffer, size); result bytes */
     BIDE__OP_SEND_MESSAGE, /* sendmsg(message); result bytes */
-    BIDE__OP_ACCEPT,       /* accept4(); result a descriptor, non-blocking and close-on-exec */
+    BIDE__OP_ACCEPT,       /* accept4(peer); result a descriptor, non-blocking and close-on-exec */
     BIDE__OP_CONNECT,      /* connect(address); result 0 */
     BIDE__OP_READ,         /* read(buffer, size) of a pipe or the like; result bytes */
     BIDE__OP_WRITE,        /* write(buffer, size); result bytes */
@@ -23,6 +23,12 @@ enum bide__op_kind {
     BIDE__OP_WRITE_AT, /* pwrite(buffer, size, offset); result bytes */
     BIDE__OP_SYNC,     /* fsync, or fdatasync; result 0 */
     BIDE__OP_CALL      /* a function in a thread of the file pool; result what it returned */
+};
+
+/* Where BIDE__OP_ACCEPT puts who has connected; zeroed before. */
+struct bide__peer {
+    struct sockaddr_storage address;
+    socklen_t size; /* what the kernel says; possibly more than fits */
 };
 
 /*
@@ -42,6 +48,7 @@ struct bide__op {
         const void *data;
         const struct msghdr *message;
         const struct sockaddr *address;
+        struct bide__peer *peer; /* may be NULL */
     } u;
     size_t size;           /* of the buffer, data or address */
     int64_t result;        /* >= 0, or -errno; -ECANCELED: it did not happen */

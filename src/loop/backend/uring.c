@@ -169,6 +169,11 @@ static void begin(struct uring *state, struct bide__op *op)
     switch ((enum bide__op_kind)op->kind) {
     case BIDE__OP_ACCEPT:
         entry->accept_flags = SOCK_NONBLOCK | SOCK_CLOEXEC;
+        if (op->u.peer) {
+            op->u.peer->size = sizeof op->u.peer->address;
+            entry->addr = (uintptr_t)&op->u.peer->address;
+            entry->addr2 = (uintptr_t)&op->u.peer->size;
+        }
         break;
     case BIDE__OP_CONNECT:
         entry->addr = (uintptr_t)op->u.address;
