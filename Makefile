@@ -42,10 +42,16 @@ aarch64: ## cross-build for 64-bit ARM and run the tests under qemu
 fuzz: ## every fuzz target for FUZZ_SECONDS (20)
 	@tools/ci-stages/fuzz
 
-bench: ## build and run the benchmarks
+bench: ## bide beside its peers; ONLY=echo: a part, PEERS=Go,Tokio: some, QUICK=1: short, SAVE=baseline: keep it
+	@tools/setup build bench
+	@bench/run $(if $(ONLY),--only $(ONLY)) $(if $(PEERS),--peers $(PEERS)) $(if $(QUICK),--quick) $(if $(SAVE),--save $(SAVE))
+
+bench-compare: ## this tree against what SAVE kept, in turn; flags changes of more than 5 %
 	@tools/setup build
-	@tools/build bench
-	@for program in build/bench/bench/*; do [ -x "$$program" ] && echo "== $${program##*/}" && "$$program"; done; true
+	@bench/run --compare $(or $(SAVE),baseline) $(if $(ONLY),--only $(ONLY)) $(if $(QUICK),--quick)
+
+bench-page: ## write docs/benchmarks.md from the last results
+	@bench/run --page
 
 instructions: ## count the instructions of the hot paths, against their limits
 	@tools/ci-stages/instructions
@@ -64,4 +70,4 @@ install: ## install under PREFIX (/usr/local)
 clean: ## remove build/
 	@rm -rf build
 
-.PHONY: help build demo test check clang asan tsan ucontext valgrind aarch64 fuzz bench instructions seeds matrix install clean
+.PHONY: help build demo test check clang asan tsan ucontext valgrind aarch64 fuzz bench bench-compare bench-page instructions seeds matrix install clean

@@ -1,7 +1,7 @@
 /*
  * What a switch costs: uniform call chains that park and resume, by way of a scheduler and handed over directly, next
  * to a bare loop of the same shape; and what a stack costs to take, warm and cold. Prints nanoseconds, median and
- * best of nine. Pin it: taskset -c 1 bench_switch.
+ * best of nine. Pin it: taskset -c 1 switch.
  */
 #define _GNU_SOURCE 1
 #include <stdio.h>

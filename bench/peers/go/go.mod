@@ -1,0 +1,3 @@
+module bide.invalid/bench
+
+go 1.19
