@@ -8,9 +8,10 @@
  * sees (a sanitizer, a test), and that memory is the parent's. All signals are blocked from before the clone until the
  * child has reset their handlers, because a handler of the parent's that runs in the child would write into it too.
  *
- * Where the kernel, an emulator or Valgrind does not do this, the child is made by fork(); the same code runs in it
- * and tells by a pipe what went wrong (under a Valgrind or qemu that silently makes a fork of it as well: `shares`
- * tells). Must never happen: a child that returns into the parent's code; an error of the child that nobody hears of.
+ * Where the kernel, an emulator, Valgrind or ThreadSanitizer does not do this, the child is made by fork(); the same
+ * code runs in it and tells by a pipe what went wrong (under a Valgrind or qemu that silently makes a fork of it as
+ * well: `shares` tells). Must never happen: a child that returns into the parent's code; an error of the child that
+ * nobody hears of.
  */
 #include "io/process_start.h"
 
@@ -24,6 +25,8 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include "stack/sanitizer.h"
 
 #ifndef CLONE_PIDFD
 #define CLONE_PIDFD 0x00001000
@@ -57,6 +60,7 @@ enum {
 struct child {
     struct bide__start *start;
     pid_t parent;
+    char *stack;          /* what it runs on */
     int report;           /* where it tells what went wrong */
     int descriptor_limit; /* above any that is open, unless the kernel can do it itself */
     bool shares;          /* set by the child: it has our memory */
@@ -220,15 +224,17 @@ static void block_signals(unsigned long before[SIGNAL_SET_BYTES / sizeof(long)])
     syscall(SYS_rt_sigprocmask, SIG_SETMASK, all, before, SIGNAL_SET_BYTES);
 }
 
-static pid_t make_child(struct child *child, char *stack, int *ret_descriptor)
+static pid_t make_child(struct child *child, int *ret_descriptor)
 {
     unsigned long before[SIGNAL_SET_BYTES / sizeof(long)];
-    char *top = stack + STACK_BYTES - (uintptr_t)(stack + STACK_BYTES) % 16;
+    char *end = child->stack + STACK_BYTES, *top = end - (uintptr_t)end % 16;
+    pid_t pid = -1;
 
     *ret_descriptor = -1;
     block_signals(before);
-    pid_t pid = clone(child_main, top, CLONE_VM | CLONE_VFORK | CLONE_PIDFD | SIGCHLD, child, ret_descriptor);
-    if (pid < 0 && (errno == EINVAL || errno == ENOSYS || errno == EPERM))
+    if (!BIDE__TSAN) /* whose own clone() writes into the memory that the child shares */
+        pid = clone(child_main, top, CLONE_VM | CLONE_VFORK | CLONE_PIDFD | SIGCHLD, child, ret_descriptor);
+    if (BIDE__TSAN || (pid < 0 && (errno == EINVAL || errno == ENOSYS || errno == EPERM)))
         pid = fork_child(child, ret_descriptor);
     int err = pid < 0 ? -errno : pid;
     syscall(SYS_rt_sigprocmask, SIG_SETMASK, before, NULL, SIGNAL_SET_BYTES);
@@ -303,10 +309,11 @@ int bide__process_start(struct bide__start *start, pid_t *ret_pid, int *ret_desc
     }
     struct child child = { .start = start,
                            .parent = getpid(),
+                           .stack = stack,
                            .report = ends[1],
                            .descriptor_limit =
                                limit < 0 || limit > SEARCHED_DESCRIPTORS ? SEARCHED_DESCRIPTORS : (int)limit };
-    pid_t pid = make_child(&child, stack, ret_descriptor);
+    pid_t pid = make_child(&child, ret_descriptor);
     close(ends[1]);
     if (pid < 0)
         give_up(start, -pid);
