@@ -7,7 +7,6 @@
  */
 #include <bide.h>
 #include <bide/http.h>
-#include <fcntl.h>
 #include <math.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -15,104 +14,62 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 enum { MANY = 10000, SPARE_DESCRIPTORS = 64, URL_BYTES = 512, PATH_BYTES = 512, PIECE_BYTES = 64 * 1024 };
 
 #define LIMIT_SECONDS 60.0 /* for everything; it takes about ten */
 
-/* A program that we started. pid 0: none. */
-struct child {
-    pid_t pid;
+/* A server that we started. NULL: none. */
+struct server {
+    bide_process *process;
     int port;
 };
 
 struct demo {
     char program[PATH_BYTES]; /* the `bide` program */
     char folder[PATH_BYTES];  /* of everything that we write; "": not made yet */
-    struct child slow, files, fetch;
+    struct server slow, files;
 };
 
 /* ---- Programs that we start ----------------------------------------------------------------------------------------- */
 
-/* Starts a program with its output on `output`. It dies with us; Ctrl-C is our affair, not its. */
-static int start_program(struct child *child, int output, const char *const *arguments)
+/* It dies with us; Ctrl-C is our affair, not its: a terminal sends that to a whole process group. */
+static int start_program(const char *const *arguments, bool with_pipe, bide_process **ret_process)
 {
+    const bide_process_options options = { .stdout_to = with_pipe ? BIDE_PIPE : BIDE_INHERIT,
+                                           .stderr_to = with_pipe ? BIDE_INHERIT : BIDE_STDOUT,
+                                           .process_group = BIDE_NEW_GROUP,
+                                           .parent_death_signal = SIGTERM };
+
     fflush(stdout);
-    child->pid = fork();
-    if (child->pid == 0) {
-        prctl(PR_SET_PDEATHSIG, SIGTERM);
-        signal(SIGINT, SIG_IGN);
-        dup2(output, STDOUT_FILENO);
-        if (output == STDOUT_FILENO)
-            dup2(output, STDERR_FILENO);
-        execv(arguments[0], (char *const *)(uintptr_t)arguments);
-        fprintf(stderr, "cannot start %s: %s\n", arguments[0], strerror(errno));
-        _exit(127);
-    }
-    if (child->pid > 0)
-        return 0;
-    child->pid = 0;
-    return bide_fail(-errno, "fork: %s", strerror(errno));
+    return bide_create_subprocess_exec(arguments, &options, ret_process);
 }
 
-/* In a thread. The first line tells the port: "... on http://127.0.0.1:8080/ (...)". */
-static int read_port(int pipe_end)
-{
-    char line[1024];
-    size_t length = 0;
-
-    while (length < sizeof line - 1 && read(pipe_end, line + length, 1) == 1 && line[length] != '\n')
-        length++;
-    line[length] = '\0';
-    const char *place = strstr(line, "http://127.0.0.1:");
-    return place ? atoi(place + strlen("http://127.0.0.1:")) : bide_fail(BIDE_EPROTOCOL, "the server did not start");
-}
-bide_async(read_port, int);
-
-static int start_server(const struct demo *demo, struct child *server, const char *what, const char *value)
+static int start_server(const struct demo *demo, struct server *server, const char *what, const char *value)
 {
     const char *arguments[] = { demo->program, "serve", "--quiet", "--port", "0", what, value, NULL };
-    int ends[2];
+    char line[1024];
 
-    if (pipe(ends) < 0)
-        return bide_fail(-errno, "pipe: %s", strerror(errno));
-    fcntl(ends[0], F_SETFD, FD_CLOEXEC);
-    int err = start_program(server, ends[1], arguments);
-    close(ends[1]);
-    if (err == 0)
-        err = bide_to_thread(bide_co(read_port, ends[0]));
-    close(ends[0]);
-    if (err < 0)
-        return err;
-    server->port = err;
+    bide(start_program(arguments, true, &server->process));
+    /* the first line tells the port: "... on http://127.0.0.1:8080/ (...)" */
+    bide(bide_read_line(bide_process_stdout(server->process), line, sizeof line));
+    const char *place = strstr(line, "http://127.0.0.1:");
+    if (!place)
+        return bide_fail(BIDE_EPROTOCOL, "the server did not start: %s", line);
+    server->port = atoi(place + strlen("http://127.0.0.1:"));
     return 0;
 }
 
-static void stop_program(struct child *child)
+static void stop_server(struct server *server)
 {
-    if (child->pid > 0) {
-        kill(child->pid, SIGTERM);
-        waitpid(child->pid, NULL, 0);
-    }
-    child->pid = 0;
+    if (server->process)
+        bide_process_stop(server->process, 5);
+    bide_process_close(server->process);
+    server->process = NULL;
 }
-
-/* In a thread. Returns the exit status. */
-static int wait_for_program(struct child *child)
-{
-    int status;
-
-    if (waitpid(child->pid, &status, 0) < 0)
-        return bide_fail(-errno, "waitpid: %s", strerror(errno));
-    child->pid = 0;
-    return WIFEXITED(status) ? WEXITSTATUS(status) : 128;
-}
-bide_async(wait_for_program, struct child *);
 
 /* ---- Part one: a server that takes a second for each answer ---------------------------------------------------------- */
 
@@ -237,7 +194,7 @@ static int show_waiting(struct demo *demo)
     bide(measure("3 at once", get_at_once, demo->slow.port, 3));
     snprintf(what, sizeof what, "%d at once", many);
     bide(measure(what, get_at_once, demo->slow.port, many));
-    stop_program(&demo->slow);
+    stop_server(&demo->slow);
     return 0;
 }
 
@@ -424,6 +381,8 @@ static int show_fetch(struct demo *demo)
     static const char *const bad[] = { "http://127.0.0.1:1/refused", "http://127.0.0.1:99999/", "ftp://127.0.0.1/",
                                        "http://127.0.0.1:%d/missing", "http://127.0.0.1:%d/..%2f..%2fetc/passwd" };
     enum { BAD = sizeof bad / sizeof bad[0] };
+    bide_auto(process) *fetch = NULL;
+    int status;
     char stored[2 * PATH_BYTES], urls[SAMPLES + BAD][URL_BYTES];
     const char *arguments[SAMPLES + BAD + 7] = { demo->program, "fetch", "-t", "10", "-o", stored };
 
@@ -441,8 +400,8 @@ static int show_fetch(struct demo *demo)
         arguments[6 + i] = urls[i];
     snprintf(stored, sizeof stored, "%s/stored", demo->folder);
     printf("\n3. bide fetch -o DIR, the same files and %d bad URLs\n", (int)BAD);
-    bide(start_program(&demo->fetch, STDOUT_FILENO, arguments));
-    int status = bide(bide_to_thread(bide_co(wait_for_program, &demo->fetch)));
+    bide(start_program(arguments, false, &fetch));
+    bide(bide_process_wait(fetch, &status));
     if (status != 1)
         return bide_fail(BIDE_EPROTOCOL, "bide fetch ended with status %d instead of 1", status);
     bide(bide_to_thread(bide_co(compare_stored, (const struct demo *)demo)));
@@ -469,9 +428,8 @@ static void clean_up(struct demo *demo)
     static const char *const folders[] = { "files", "stored" };
     char path[2 * PATH_BYTES];
 
-    stop_program(&demo->fetch);
-    stop_program(&demo->slow);
-    stop_program(&demo->files);
+    stop_server(&demo->slow);
+    stop_server(&demo->files);
     for (size_t f = 0; f < 2; f++) {
         for (size_t i = 0; i < SAMPLES; i++) {
             sample_path(demo, folders[f], i, path);
