@@ -7,6 +7,7 @@
 #ifndef BIDE_H
 #define BIDE_H
 
+#include <bide/connect.h>    /* TCP connections with options */
 #include <bide/coro.h>       /* coroutine values: bide_async, bide_co */
 #include <bide/descriptor.h> /* waiting for descriptors of other libraries */
 #include <bide/dns.h>        /* names and addresses of hosts */

@@ -22,11 +22,11 @@ typedef struct bide_stream bide_stream;
 /*
  * bide_open_connection - connects to host:port by TCP.
  *
- * host: a name or a numeric IPv4 or IPv6 address; port: 1..65535. Every address of the name is tried in the order of
- * the resolver. ret_stream: the caller closes it. Waits; bound it with bide_timeout. Errors: BIDE_ERESOLVE; the error
- * of the last address tried (-ECONNREFUSED, -EHOSTUNREACH, -ETIMEDOUT by the kernel, ...) with a message that names
- * each address and its reason; -EMFILE, -ENOMEM; -ECANCELED: no connection is left behind. Follows
- * asyncio.open_connection. TCP_NODELAY is set.
+ * host: a name or a numeric IPv4 or IPv6 address; port: 1..65535. The addresses of the name are raced as RFC 8305
+ * says: see bide_open_connection_with in bide/connect.h, which has options. ret_stream: the caller closes it. Waits;
+ * bound it with bide_timeout. Errors: BIDE_ERESOLVE; the error of the last address (-ECONNREFUSED, -EHOSTUNREACH,
+ * -ETIMEDOUT by the kernel, ...) with a message that names each address and its reason; -EMFILE, -ENOMEM; -ECANCELED:
+ * no connection is left behind. Follows asyncio.open_connection. TCP_NODELAY is set.
  */
 BIDE_EXPORT int bide_open_connection(const char *host, int port, bide_stream **ret_stream);
 

@@ -99,6 +99,19 @@ static bool ends_with(const char *text, const char *end)
     return length >= size && !strcmp(text + length - size, end);
 }
 
+/* "127.0.0.1_::1.list.test" */
+static int answer_list(const char *host, const char *service, const struct addrinfo *hints, struct addrinfo **ret_list)
+{
+    char text[256];
+    const char *addresses[32] = { NULL };
+    size_t count = 0;
+
+    snprintf(text, sizeof text, "%.*s", (int)(strlen(host) - strlen(".list.test")), host);
+    for (char *at = strtok(text, "_"); at && count < 31; at = strtok(NULL, "_"))
+        addresses[count++] = at;
+    return answer(addresses, service, hints, ret_list);
+}
+
 /* A function of the C library behind ours. */
 static void *next(const char *name)
 {
@@ -128,6 +141,8 @@ __attribute__((visibility("default"))) int getaddrinfo(const char *host, const c
         snprintf(counted, sizeof counted, "10.0.%d.%d", calls / 256, calls % 256);
         return answer((const char *[]){ counted, NULL }, service, hints, ret_list);
     }
+    if (ends_with(host, ".list.test"))
+        return answer_list(host, service, hints, ret_list);
     if (!strcmp(host, "two.test"))
         return answer(two, service, hints, ret_list);
     if (!strcmp(host, "six.test"))

@@ -4,6 +4,7 @@
  *
  *     two.test         127.0.0.2 and 127.0.0.1
  *     six.test         ::1 and 127.0.0.1
+ *     A_B_C.list.test  the addresses A, B and C (any number of them)
  *     unknown.test     no such name
  *     broken.test      a system error (EIO)
  *     empty.test       a name with no address
