@@ -6,6 +6,7 @@ option(BUILD_SHARED_LIBS "Also build libbide.so (libbide.a is always built)" OFF
 option(BIDE_BUILD_TESTS "Build the tests and register them with CTest" ${PROJECT_IS_TOP_LEVEL})
 option(BIDE_BUILD_EXAMPLES "Build examples/" ${PROJECT_IS_TOP_LEVEL})
 option(BIDE_BUILD_BENCH "Build bench/" OFF)
+option(BIDE_TLS "Build libbide-tls when OpenSSL 3 is found" ON)
 option(BIDE_FUZZ "Build fuzz/ and instrument everything for it (clang only)" OFF)
 option(BIDE_WERROR "Treat warnings as errors" OFF)
 option(BIDE_SAVE_FP_CONTROL "Give each task its own floating point control words (slower switch)" OFF)

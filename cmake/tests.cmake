@@ -7,7 +7,7 @@ set(BIDE_BACKENDS epoll io_uring)
 
 # The layers whose tests stand on libbide-test, the harness that users get. The others, without a loop, are below it.
 # Not on it: tests with a malloc of their own, and those that measure memory, which the harness uses too.
-set(BIDE_LAYERS_ON_LIBRARY loop task sync io client server semantics history)
+set(BIDE_LAYERS_ON_LIBRARY loop task sync io tls client server semantics history)
 set(BIDE_TESTS_NOT_ON_LIBRARY test_deep test_task test_server)
 
 set(slowness ${BIDE_SLOWNESS})
@@ -71,6 +71,10 @@ endfunction()
 
 file(GLOB layers CONFIGURE_DEPENDS LIST_DIRECTORIES true RELATIVE ${PROJECT_SOURCE_DIR}/tests
     ${PROJECT_SOURCE_DIR}/tests/*)
+if(NOT TARGET bide-tls)
+    list(REMOVE_ITEM layers tls)
+    bide_register_test(tls "" sh -c "echo 'skipped: libbide-tls was not built'; exit 77")
+endif()
 foreach(layer ${layers})
     file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tests/${layer}/test_*.c)
     foreach(source ${sources})
