@@ -14,6 +14,7 @@
 #include <sys/types.h>
 
 #include <bide/export.h>
+#include <bide/scope.h>
 #include <bide/stream.h>
 
 /* What listens: one socket, or several. */
@@ -90,7 +91,7 @@ static inline void bide__auto_listener(bide_listener **listener)
 
 /*
  * bide_serve - accepts connections on host:port and runs handler(stream) for each in a task of its own, until
- * cancelled (Ctrl-C, when called outside of a loop: then it is a bide_run of its own).
+ * cancelled (Ctrl-C or SIGTERM, when called outside of a loop: then it is a bide_run of its own).
  *
  * The stream is closed when the handler returns; the handler must not close it. A handler that fails is reported on
  * stderr and concerns nobody else. Cancelled: it stops accepting, cancels the handlers and waits for them; -ECANCELED
@@ -99,19 +100,135 @@ static inline void bide__auto_listener(bide_listener **listener)
  */
 BIDE_EXPORT int bide_serve(int (*handler)(bide_stream *stream), const char *host, int port);
 
-/* How bide_serve_listener serves. Zeroed means the defaults. */
+/* How to serve. Zeroed means the defaults; times are seconds. */
 typedef struct bide_serve_options {
     size_t connections_max; /* handled at once; more wait in the kernel's queue; 0: no limit */
-    double grace; /* seconds that running handlers get to end by themselves when the server is cancelled; 0: none */
-    bool quiet;   /* do not report failing handlers */
+    double grace;           /* that running handlers get to end by themselves when the server is cancelled; 0: none */
+    double
+        abort_after; /* after the grace, for handlers that were cancelled: then their connections are cut; 0: never */
+    bool quiet;      /* do not report failing handlers */
+
+    /*
+     * Called in the task of each connection before the handler, which is not called when this fails: for what takes
+     * time and must not hold up accepting, such as a TLS handshake. NULL: nothing.
+     */
+    int (*wrap)(bide_stream *stream, void *argument);
+    void *wrap_argument;
+
+    const bide_listen_options *listen; /* bide_serve_with: where and how to listen, besides host and port */
+    unsigned workers;                  /* bide_serve_with: loops that serve, each in its thread; 0 and 1: this one */
 } bide_serve_options;
 
 /*
- * bide_serve_listener - bide_serve on a listener, with an argument for the handler; inside a task. options: NULL or
- * the defaults. When cancelled with a grace, it closes the listener first, gives the handlers that time, then cancels
- * them. The listener is closed at the end.
+ * bide_serve_with - bide_serve with an argument for the handler, and options (NULL: the defaults). host, port: as
+ * bide_listen_with.
+ *
+ * The end, when it is cancelled: the listener is closed first, and who waits in bide_server_wait_closing is told; the
+ * handlers have the grace; then they are cancelled; after abort_after their connections are cut. workers: handlers run
+ * in so many threads at once, so what they share needs locks; all end together, see bide_serve_workers.
+ */
+BIDE_EXPORT int bide_serve_with(int (*handler)(bide_stream *stream, void *argument), void *argument, const char *host,
+                                int port, const bide_serve_options *options);
+
+/*
+ * bide_serve_listener - bide_serve_with on a listener, inside a task, in this loop. The listener is closed at the end.
  */
 BIDE_EXPORT int bide_serve_listener(bide_listener *listener, int (*handler)(bide_stream *stream, void *argument),
                                     void *argument, const bide_serve_options *options);
+
+/*
+ * bide_serve_workers - calls serve(listener, argument) here and in count - 1 other threads, each with a loop and a
+ * listener of its own on the same addresses; waits until all have returned.
+ *
+ * For servers that are more than bide_serve_with: serve runs as the main task of its loop and ends with the server, by
+ * bide_serve_listener for example; it closes the listener it is given. A listener with reuse_port is bound once more
+ * for each thread, so the kernel deals the connections out; otherwise they share its sockets. The loops have the
+ * options of the caller's, but signals stay with the caller. When one returns, or cannot be started, or the caller is
+ * cancelled, the others are cancelled. Returns the first error (the further ones are printed), or what serve returned
+ * here. count: at most 1024; 0 and 1: a plain call. -EINVAL, -EAGAIN (no thread), -ENOMEM, -EMFILE.
+ */
+BIDE_EXPORT int bide_serve_workers(unsigned count, bide_listener *listener,
+                                   int (*serve)(bide_listener *listener, void *argument), void *argument);
+
+/* ---- Servers with a handle ---- */
+
+/* A server that runs in tasks of its own. */
+typedef struct bide_server bide_server;
+
+/*
+ * bide_start_server - serves on a listener, in tasks that `group` owns (NULL: run()'s), until it is closed or the group
+ * is cancelled; returns at once. The listener belongs to the server, also after an error.
+ *
+ *     bide_listener *listener;
+ *     bide_auto(server) *server = NULL;
+ *     bide(bide_listen("127.0.0.1", 0, &listener));
+ *     bide(bide_start_server(NULL, listener, handler, argument, NULL, &server));
+ *     printf("port %d\n", bide_server_port(server));
+ *     return bide_server_serve_forever(server);
+ *
+ * options: NULL or the defaults; listen and workers are not looked at. ret_server: given back with bide_server_release.
+ * An error while it accepts is the error of its task, and so of the group. 0, -ENOMEM, -EAGAIN. Follows
+ * asyncio.start_server.
+ */
+BIDE_EXPORT int bide_start_server(bide_group *group, bide_listener *listener,
+                                  int (*handler)(bide_stream *stream, void *argument), void *argument,
+                                  const bide_serve_options *options, bide_server **ret_server);
+
+/*
+ * bide_server_release - gives the handle back; NULL is ignored. A server that still runs is shut down, without waiting:
+ * the group that owns it waits. No task may be waiting for it.
+ */
+BIDE_EXPORT void bide_server_release(bide_server *server);
+static inline void bide__auto_server(bide_server **server)
+{
+    bide_server_release(*server);
+}
+
+/* bide_server_port, bide_server_name - as bide_listener_port, bide_listener_name; 0 and NULL when it has ended. */
+BIDE_EXPORT int bide_server_port(const bide_server *server);
+BIDE_EXPORT const char *bide_server_name(const bide_server *server, size_t index);
+
+/* bide_server_connections - how many are being handled. */
+BIDE_EXPORT size_t bide_server_connections(const bide_server *server);
+
+/* bide_server_is_serving - false as soon as it was closed. Follows Server.is_serving. */
+BIDE_EXPORT bool bide_server_is_serving(const bide_server *server);
+
+/*
+ * bide_server_close - accepts nothing any more; what is being handled goes on without a limit of time. Does not wait;
+ * once more is nothing. bide_server_shutdown - the same, and then as for a server that is cancelled: the grace, then
+ * the handlers are cancelled, then cut. Follows Server.close.
+ */
+BIDE_EXPORT void bide_server_close(bide_server *server);
+BIDE_EXPORT void bide_server_shutdown(bide_server *server);
+
+/*
+ * bide_server_close_clients - cancels the handlers that run; their streams are closed when they end.
+ * bide_server_abort_clients - cuts their connections as well: the peers see a reset, and waits that a shield protects
+ * fail. Neither waits, nor closes the server. Follow Server.close_clients, abort_clients.
+ */
+BIDE_EXPORT void bide_server_close_clients(bide_server *server);
+BIDE_EXPORT void bide_server_abort_clients(bide_server *server);
+
+/*
+ * bide_server_wait_closed - waits until the server was closed and its last handler has ended; at once if that is so
+ * already. 0; -ECANCELED (nothing happens to the server); -EDEADLK: a handler of this server calls. Follows
+ * Server.wait_closed of Python 3.12.1 and later.
+ */
+BIDE_EXPORT int bide_server_wait_closed(bide_server *server);
+
+/*
+ * bide_server_serve_forever - bide_server_wait_closed; cancelled, it shuts the server down and waits for its end before
+ * it returns -ECANCELED. Follows Server.serve_forever.
+ */
+BIDE_EXPORT int bide_server_serve_forever(bide_server *server);
+
+/*
+ * bide_stream_server - for handlers: the server that has accepted the stream; NULL for other streams.
+ * bide_server_wait_closing - waits until it begins to close: 0, or -ECANCELED. A handler that wants to say good-bye
+ * has a task of its own wait for that, or looks at bide_server_is_serving between two requests.
+ */
+BIDE_EXPORT bide_server *bide_stream_server(const bide_stream *stream);
+BIDE_EXPORT int bide_server_wait_closing(bide_server *server);
 
 #endif

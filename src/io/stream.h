@@ -13,6 +13,7 @@ enum { BIDE__READ_LIMIT = 64 * 1024 };
 struct bide_stream {
     bide_channel channel;
     struct bide__buffer input;
+    struct bide_server *server; /* that has accepted it; NULL: none */
     size_t read_limit;
     bool reading; /* a task is inside a call that reads */
     bool writing;
