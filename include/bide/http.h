@@ -238,11 +238,18 @@ typedef struct bide_http_serve_options {
      * or write. A client that half-closes counts as gone. */
     bool cancel_on_disconnect;
     bool quiet; /* do not report failing handlers */
+
+    /* As in bide_serve_options (bide/server.h). */
+    double abort_after;
+    int (*wrap)(bide_stream *stream, void *argument); /* of each connection before its first request: TLS */
+    void *wrap_argument;
+    const bide_listen_options *listen; /* bide_http_serve: more addresses, and how to listen */
+    unsigned workers; /* bide_http_serve: loops that serve, each in its thread: handlers run in all of them */
 } bide_http_serve_options;
 
 /*
- * bide_http_serve - listens on host:port and answers requests until cancelled (Ctrl-C, when called outside of a loop:
- * then it is a bide_run of its own). argument: handed to the handler. options: NULL or the defaults; read throughout.
+ * bide_http_serve - listens on host:port and answers requests until cancelled (Ctrl-C or SIGTERM, when called outside
+ * of a loop: then it is a bide_run of its own). argument: handed to the handler. options: NULL or the defaults; read throughout.
  *
  * Keep-alive, pipelining (answered in order, one at a time), HTTP/1.0, HEAD, chunked bodies. Malformed requests are
  * answered with 400, 413, 414, 431, 501 or 505 and cost their connection. "Expect: 100-continue" is answered when the

@@ -123,6 +123,9 @@ int bide_http_serve_listener(bide_listener *listener, bide_http_handler handler,
     }
     const bide_serve_options plain = { .connections_max = server.options.connections_max,
                                        .grace = server.options.grace,
+                                       .abort_after = server.options.abort_after,
+                                       .wrap = server.options.wrap,
+                                       .wrap_argument = server.options.wrap_argument,
                                        .quiet = true };
     bide_task_group (guard, err) {
         if (bide_start(guard, bide_co(await_stop, &server)) == 0)
@@ -135,20 +138,42 @@ int bide_http_serve_listener(bide_listener *listener, bide_http_handler handler,
     return result;
 }
 
-static int serve_here(bide_http_handler handler, void *argument, const char *host, int port,
-                      const bide_http_serve_options *options)
+/* What one call serves. */
+struct service {
+    bide_http_handler handler;
+    void *argument;
+    const char *host;
+    int port;
+    const bide_http_serve_options *options;
+};
+
+static int serve_on(bide_listener *listener, void *argument)
 {
+    const struct service *service = argument;
+
+    return bide_http_serve_listener(listener, service->handler, service->argument, service->options);
+}
+
+static int serve_here(struct service *service)
+{
+    const bide_http_serve_options *options = service->options;
+    bide_listen_options listen = options && options->listen ? *options->listen : (bide_listen_options){ 0 };
+    unsigned workers = options ? options->workers : 0;
     bide_listener *listener;
 
-    bide(bide_listen(host, port, &listener));
-    return bide_http_serve_listener(listener, handler, argument, options);
+    if (workers > 1)
+        listen.reuse_port = true;
+    bide(bide_listen_with(service->host, service->port, &listen, &listener));
+    return bide_serve_workers(workers, listener, serve_on, service);
 }
-bide_async(serve_here, bide_http_handler, void *, const char *, int, const bide_http_serve_options *);
+bide_async(serve_here, struct service *);
 
 int bide_http_serve(bide_http_handler handler, void *argument, const char *host, int port,
                     const bide_http_serve_options *options)
 {
+    struct service service = { handler, argument, host, port, options };
+
     if (bide_get_running_loop())
-        return serve_here(handler, argument, host, port, options);
-    return bide_run(bide_co(serve_here, handler, argument, host, port, options));
+        return serve_here(&service);
+    return bide_run_with(bide_co(serve_here, &service), &(bide_run_options){ .terminate_like_interrupt = true });
 }
