@@ -20,6 +20,7 @@ typedef struct bide_future {
     struct bide__waiter *first, *last; /* who waits */
     struct bide__future_callback *callbacks;
     struct bide__future_callback **callbacks_end;
+    unsigned next_place; /* who waits and what is called stand in one order */
     void *value;
     int result;
     unsigned char state;
@@ -27,8 +28,8 @@ typedef struct bide_future {
 } bide_future;
 
 /*
- * bide_future_set_result - the future is done: all who wait get `result` (>= 0), in the order they came, in the next
- * turn. value: handed to bide_future_value(), for results that are no int; NULL where none. 0; -EALREADY if it was
+ * bide_future_set_result - the future is done: all who wait get `result` (>= 0), in the next turn, in one order with
+ * the done callbacks: that in which they came. value: handed to bide_future_value(), for results that are no int; NULL where none. 0; -EALREADY if it was
  * done or cancelled already (nothing changes). Never waits. In the loop's thread only; from another thread by
  * bide_call_soon_threadsafe. Follows Future.set_result.
  */

@@ -92,6 +92,7 @@ typedef struct bide_group {
     struct bide__failure *last_failure;
     int error;                        /* the first child's (or body's) error, 0: none */
     bool cancelled_by_call;           /* by bide_group_cancel */
+    uint32_t last_end;                /* where in the ready queue the last child ended */
     bool interrupted;                 /* a child ended with -ECANCELED because of a cancellation of the group */
     bool keep_going;                  /* a child's error is that child's affair: run()'s own group, gather_settled */
     struct bide_group *next_affected; /* link of the work list of one cancellation */

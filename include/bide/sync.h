@@ -165,7 +165,8 @@ BIDE_EXPORT bide_sync_statistics bide_condition_get_statistics(const bide_condit
 /* A semaphore: `bide_semaphore slots = BIDE_SEMAPHORE(5);` has 5 permits, zeroed none. Its fields are bide's own. */
 typedef struct bide_semaphore {
     struct bide__wait_list waiters;
-    long value; /* permits that nobody has; > 0 only if nobody waits */
+    long value;     /* permits that nobody has */
+    size_t on_turn; /* tasks that were given a permit and have not run since */
 } bide_semaphore;
 
 #define BIDE_SEMAPHORE(permits)                                                                                        \
@@ -179,7 +180,10 @@ typedef struct bide_semaphore {
  */
 BIDE_EXPORT int bide_semaphore_acquire(bide_semaphore *semaphore);
 
-/* bide_semaphore_acquire_nowait - takes a permit if there is one: 0, else -EAGAIN. Never waits. */
+/*
+ * bide_semaphore_acquire_nowait - takes a permit if there is one and it is nobody else's turn: 0, else -EAGAIN. Never
+ * waits.
+ */
 BIDE_EXPORT int bide_semaphore_acquire_nowait(bide_semaphore *semaphore);
 
 /*
@@ -188,7 +192,10 @@ BIDE_EXPORT int bide_semaphore_acquire_nowait(bide_semaphore *semaphore);
  */
 BIDE_EXPORT int bide_semaphore_release(bide_semaphore *semaphore);
 
-/* bide_semaphore_locked - true if an acquire would wait. */
+/*
+ * bide_semaphore_locked - true if an acquire would wait: there is no permit, or a task that was given one has not run
+ * yet, which a newcomer must not overtake.
+ */
 BIDE_EXPORT bool bide_semaphore_locked(const bide_semaphore *semaphore);
 
 /* bide_semaphore_get_statistics - value: permits left; limit: -1, there is none. */

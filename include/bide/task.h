@@ -266,7 +266,8 @@ typedef enum bide_wait_mode {
  * bide_wait - waits for several tasks; returns how many have ended: those stand in front in `tasks` afterwards, each
  * part in its old order.
  *
- * The tasks' errors are not raised: look with bide_result or bide_join. Nothing is cancelled, also not by
+ * It goes on two turns after the end of the task that decided, or after its call if that has been, as in asyncio; what
+ * has ended by then counts. The tasks' errors are not raised: look with bide_result or bide_join. Nothing is cancelled, also not by
  * bide_timeout around it; after -ECANCELED or -ETIMEDOUT use bide_partition_done. Several may have ended for
  * BIDE_FIRST_COMPLETED. -EINVAL: no task, a NULL among them, or an unknown mode; -ENOMEM; -ECANCELED (tasks is
  * unchanged). Follows asyncio.wait (semantics F1-F7).

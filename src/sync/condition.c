@@ -1,12 +1,11 @@
 /*
  * Conditions: those who wait for a notify, beside a lock.
  *
- * A notify wakes nobody: it moves the waiter to the end of the lock's list, and the task runs when it has the lock. So
- * a notification costs one switch, the notified run one at a time in the order they came, and a hundred notified tasks
- * do not all wake to find the lock taken. A waiter that is cancelled takes the same way, marked as not notified: it
- * comes out with -ECANCELED, but holding the lock. Once in the lock's list a waiter cannot be withdrawn; that ends when
- * the holder releases. A notified waiter that is cancelled there was notified all the same (R2), so there is no
- * notification to be passed on.
+ * A notify wakes its tasks, and each takes the lock when it runs: behind those who wait for the lock by then, as in
+ * asyncio, so programs run in the same order here. A waiter that is cancelled does the same and comes out with
+ * -ECANCELED, but holding the lock. While it waits for the lock it cannot be withdrawn; that ends when the holder
+ * releases. A waiter that is cancelled when it was notified was notified all the same (R2), so there is no notification
+ * to be passed on.
  *
  * wait, release: O(1). notify: O(notified).
  *
@@ -19,12 +18,6 @@
 
 #include "sync/lock.h"
 #include "sync/step.h"
-
-struct condition_waiter {
-    struct bide__waiter waiter;
-    bide_lock *lock;
-    bool notified;
-};
 
 static inline bide_lock *lock_of(bide_condition *condition)
 {
@@ -51,12 +44,6 @@ bool bide_condition_locked(const bide_condition *condition)
     return bide_lock_locked(condition->given ? condition->given : &condition->own);
 }
 
-static void withdraw_from_condition(struct bide__waiter *waiter)
-{
-    bide__wait_list_remove(waiter);
-    bide__lock_queue(((struct condition_waiter *)waiter)->lock, waiter);
-}
-
 int bide_condition_wait(bide_condition *condition)
 {
     bide_lock *lock = lock_of(condition);
@@ -68,14 +55,13 @@ int bide_condition_wait(bide_condition *condition)
     int err = bide__checkpoint(&task);
     if (err < 0)
         return err;
-    struct condition_waiter waiter = {
-        .waiter = { .task = task, .withdraw = withdraw_from_condition, .what = "a condition" },
-        .lock = lock,
-    };
-    bide__wait_list_add(&condition->waiters, &waiter.waiter);
+    struct bide__waiter waiter = { .task = task, .withdraw = bide__wait_list_withdraw, .what = "a condition" };
+
+    bide__wait_list_add(&condition->waiters, &waiter);
     bide__lock_pass_on(lock);
-    bide__wait(&waiter.waiter);
-    return waiter.notified ? 0 : -ECANCELED;
+    err = bide__wait(&waiter);
+    bide__lock_take(lock, task);
+    return err;
 }
 
 int bide_condition_wait_for(bide_condition *condition, int (*predicate)(void *argument), void *argument)
@@ -107,8 +93,7 @@ int bide_condition_notify(bide_condition *condition, size_t count)
 
         if (!waiter)
             break;
-        ((struct condition_waiter *)waiter)->notified = true;
-        bide__lock_queue(lock, waiter);
+        bide__wake(waiter, 0);
     }
     return 0;
 }

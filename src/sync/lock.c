@@ -52,16 +52,16 @@ void bide__lock_pass_on(bide_lock *lock)
     bide__wake(waiter, 0);
 }
 
-void bide__lock_queue(bide_lock *lock, struct bide__waiter *waiter)
+void bide__lock_take(bide_lock *lock, struct bide__record *task)
 {
-    waiter->withdraw = NULL;
-    waiter->what = "a lock";
-    if (lock->owner) {
-        bide__wait_list_add(&lock->waiters, waiter);
+    if (!lock->owner) {
+        bide__lock_give(lock, task);
         return;
     }
-    bide__lock_give(lock, waiter->task);
-    bide__wake(waiter, 0);
+    struct bide__waiter waiter = { .task = task, .what = "a lock" };
+
+    bide__wait_list_add(&lock->waiters, &waiter);
+    bide__wait(&waiter);
 }
 
 int bide_lock_release(bide_lock *lock)

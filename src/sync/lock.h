@@ -6,8 +6,6 @@
 
 #include "task/record.h"
 
-struct bide__waiter;
-
 /* Gives a lock that nobody holds, or that its holder gives up, to a task. */
 static inline void bide__lock_give(bide_lock *lock, struct bide__record *task)
 {
@@ -18,10 +16,7 @@ static inline void bide__lock_give(bide_lock *lock, struct bide__record *task)
 /* The holder gives it up: to the first who waits, or it is free. */
 void bide__lock_pass_on(bide_lock *lock);
 
-/*
- * Lets a waiter that stands nowhere wait for the lock, not to be given up: it is woken with 0 when its task has the
- * lock; at once if the lock is free.
- */
-void bide__lock_queue(bide_lock *lock, struct bide__waiter *waiter);
+/* The running task takes the lock; if it has to wait for it, that cannot be given up. */
+void bide__lock_take(bide_lock *lock, struct bide__record *task);
 
 #endif

@@ -1,12 +1,14 @@
 /*
  * Semaphores: a number of permits and those who wait for one.
  *
- * A release gives its permit to the first waiter, or else adds it to the number; so there are never both permits and
- * waiters, and a newcomer that finds none queues behind the others. Permits are conserved whoever is cancelled when: a
+ * A release gives its permit to the first waiter, or else adds it to the number. Nobody overtakes: a newcomer queues
+ * when there is no permit, and also when a task that was given one has not run since; the last of these gives what
+ * permits there are by then to those who have queued behind it. Permits are conserved whoever is cancelled when: a
  * woken waiter has its permit (R2), a withdrawn one never had one (R1). All in O(1). The bounded kind also knows how
  * many there were at first.
  *
- * Must never happen: a permit left over while somebody waits; a number that a refused call has changed.
+ * Must never happen: a permit left over while somebody waits and nobody is on turn; a number that a refused call has
+ * changed.
  */
 #include <errno.h>
 #include <limits.h>
@@ -20,6 +22,18 @@ static int fail_negative(const bide_semaphore *semaphore)
     return bide_fail(-EINVAL, "a semaphore was made with %ld permits", semaphore->value);
 }
 
+/* Gives a permit to the task that has waited longest; false: nobody waits. */
+static bool give(bide_semaphore *semaphore)
+{
+    struct bide__waiter *waiter = bide__wait_list_take(&semaphore->waiters);
+
+    if (!waiter)
+        return false;
+    semaphore->on_turn++;
+    bide__wake(waiter, 0);
+    return true;
+}
+
 int bide_semaphore_acquire(bide_semaphore *semaphore)
 {
     struct bide__record *task;
@@ -27,20 +41,26 @@ int bide_semaphore_acquire(bide_semaphore *semaphore)
 
     if (err < 0)
         return err;
-    if (semaphore->value > 0) {
+    if (!bide_semaphore_locked(semaphore)) {
         semaphore->value--;
         return bide__step_end(task, 0);
     }
     if (semaphore->value < 0)
         return fail_negative(semaphore);
-    return bide__wait_in(&semaphore->waiters, task, "a semaphore");
+    err = bide__wait_in(&semaphore->waiters, task, "a semaphore");
+    if (err == 0) {
+        semaphore->on_turn--;
+        while (semaphore->value > 0 && give(semaphore))
+            semaphore->value--;
+    }
+    return err;
 }
 
 int bide_semaphore_acquire_nowait(bide_semaphore *semaphore)
 {
     if (semaphore->value < 0)
         return fail_negative(semaphore);
-    if (semaphore->value == 0)
+    if (bide_semaphore_locked(semaphore))
         return -EAGAIN;
     semaphore->value--;
     return 0;
@@ -53,17 +73,14 @@ int bide_semaphore_release(bide_semaphore *semaphore)
     if (semaphore->value == LONG_MAX)
         return bide_fail(-EOVERFLOW, "bide_semaphore_release: there are %ld permits, no more can be counted",
                          semaphore->value);
-    struct bide__waiter *waiter = bide__wait_list_take(&semaphore->waiters);
-    if (waiter)
-        bide__wake(waiter, 0);
-    else
+    if (!give(semaphore))
         semaphore->value++;
     return 0;
 }
 
 bool bide_semaphore_locked(const bide_semaphore *semaphore)
 {
-    return semaphore->value <= 0;
+    return semaphore->value <= 0 || semaphore->on_turn > 0;
 }
 
 bide_sync_statistics bide_semaphore_get_statistics(const bide_semaphore *semaphore)

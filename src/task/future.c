@@ -2,7 +2,8 @@
  * Futures: a result set once, a list of tasks that wait for it, and a list of callbacks.
  *
  * set_result makes every waiting task ready with the result in its hand (a cancellation that comes after that waits
- * for the next wait, R2) and schedules the callbacks; O(waiters). The message of an error is kept in the future
+ * for the next wait, R2) and schedules the callbacks, both in the one order in which they came (so each has a number);
+ * O(waiters). The message of an error is kept in the future
  * itself, cut where it is long, so a future owns no memory and needs no destruction. Must never happen: a callback
  * inside set_result.
  */
@@ -22,6 +23,12 @@ struct bide__future_callback {
     void (*function)(bide_future *future, void *argument);
     void *argument;
     bide_future *future;
+    unsigned place;
+};
+
+struct future_waiter {
+    struct bide__waiter waiter;
+    unsigned place;
 };
 
 static void run_callback(void *argument)
@@ -58,11 +65,14 @@ static bool settle(bide_future *future, unsigned char state, int result)
     future->result = result;
     future->callbacks = NULL;
     future->callbacks_end = NULL;
-    for (struct bide__waiter *waiter; (waiter = bide__wait_list_take(list));)
-        bide__wake(waiter, 0);
-    while (callback) {
-        struct bide__future_callback *next = callback->next;
+    while (list->first || callback) {
+        const struct future_waiter *first = (struct future_waiter *)list->first;
 
+        if (!callback || (first && (int)(first->place - callback->place) < 0)) {
+            bide__wake(bide__wait_list_take(list), 0);
+            continue;
+        }
+        struct bide__future_callback *next = callback->next;
         schedule(callback);
         callback = next;
     }
@@ -96,8 +106,15 @@ int bide_future_wait(bide_future *future)
     struct bide__record *task;
     int err = bide__checkpoint(&task);
 
-    if (err == 0 && future->state == PENDING)
-        err = bide__wait_in((struct bide__wait_list *)(void *)&future->first, task, "a future");
+    if (err == 0 && future->state == PENDING) {
+        struct future_waiter self = {
+            .waiter = { .task = task, .withdraw = bide__wait_list_withdraw, .what = "a future" },
+            .place = future->next_place++
+        };
+
+        bide__wait_list_add((struct bide__wait_list *)(void *)&future->first, &self.waiter);
+        err = bide__wait(&self.waiter);
+    }
     if (err < 0)
         return err;
     if (future->result < 0 && future->result != -ECANCELED)
@@ -142,6 +159,7 @@ int bide_future_add_done_callback(bide_future *future, void (*function)(bide_fut
             free(callback);
         return err;
     }
+    callback->place = future->next_place++;
     *(future->callbacks ? future->callbacks_end : &future->callbacks) = callback;
     future->callbacks_end = &callback->next;
     return 0;

@@ -22,6 +22,7 @@
 void bide__group_begin(struct bide_group *group, struct bide__record *task)
 {
     group->loop = task->loop;
+    group->last_end = task->loop->ready_head - 1; /* behind us: none has ended */
     bide__scope_begin(&group->scope, task, task->scope, BIDE__SCOPE_GROUP);
 }
 
@@ -56,14 +57,18 @@ void bide__group_fail(struct bide_group *group, int err, const struct bide__fail
     bide__scope_cancel(&group->scope);
 }
 
-void bide__group_child_ended(struct bide_group *group, struct bide__record *child, int result)
+void bide__group_remove(struct bide_group *group, struct bide__record *child)
 {
     *(child->previous ? &child->previous->next : &group->first) = child->next;
     *(child->next ? &child->next->previous : &group->last) = child->previous;
+}
+
+void bide__group_child_ended(struct bide_group *group, struct bide__record *child, int result)
+{
     group->live--;
     if (result == -ECANCELED)
         group->interrupted |= group->scope.effective;
-    else if (result < 0 && !group->keep_going)
+    else if (bide__group_takes_for_failure(group, result))
         bide__group_fail(group, result, child->failure);
     if (group->live == 0 && group->closing)
         bide__wake(group->closing, 0);
@@ -73,10 +78,13 @@ static void wait_for_children(struct bide_group *group)
 {
     struct bide__waiter waiter = { .task = group->scope.task, .what = "its children" };
 
+    bide__pass_place(group->scope.task, group->last_end, false);
     while (group->live > 0) {
         group->closing = &waiter;
         bide__wait(&waiter);
         group->closing = NULL;
+        if (group->last_end == group->loop->ready_head - 1) /* not if the last one failed: it has taken that turn */
+            bide__pass_own_place(group->scope.task, false);
     }
 }
 

@@ -82,6 +82,7 @@ struct bide__run {
     int thread;           /* the kernel's number of the one it was opened in */
     int interrupted;      /* the signal that cancelled main, 0: none */
     bool stop;            /* the loop is to return: main has ended, or bide_stop */
+    bool single;          /* bide_run: there is one main, and its end is that of all */
     bool closing;         /* main_task is to end when it has no main to run */
     bool idle;            /* main_task is parked between two mains */
     bool stopped;         /* the last run was stopped before its main had ended */

@@ -64,9 +64,6 @@ static void run_main(struct bide__run *run, struct bide__record *task)
     run->main_scope = NULL;
     task->self = &task->root;
     bide__scope_close(&scope, result);
-    if (run->closing)
-        bide__scope_cancel(
-            &run->background->scope); /* before main's handle ends: who waits for it is cancelled, as asyncio does it */
     if (task->loop->debug)
         bide__debug_never_started(run, task);
     main_ended(run, task, result);
@@ -148,6 +145,29 @@ void bide__run_begin(struct bide__run *run, const bide_coroutine *main)
         bide__ready_push(run->loop, (uintptr_t)task);
 }
 
+/*
+ * Cancels what is left and waits for it. The resident is made ready behind all that became ready while main ended: that
+ * takes one more step before it is cancelled, as in asyncio.
+ */
+static void end_tasks(struct bide__run *run)
+{
+    const char *stopped = run->main.entry ? run->main.name : NULL;
+    struct bide_loop *outer = bide__loop;
+
+    run->closing = true;
+    run->cancel_at_start = true;
+    bide__loop = run->loop;
+    if (run->main_scope)
+        bide__scope_cancel(run->main_scope);
+    bide__loop = outer;
+    if (run->idle)
+        bide__ready_push(run->loop, (uintptr_t)run->main_task);
+    if (!run->ended)
+        bide__loop_run(run->loop, &run->ended);
+    if (stopped && run->result < 0)
+        bide__report_unread(run->loop, stopped, run->result, run->failure);
+}
+
 void bide__run_turn(struct bide__run *run)
 {
     if (!run->options.no_interrupt)
@@ -159,6 +179,8 @@ void bide__run_turn(struct bide__run *run)
     else
         bide__loop_run(run->loop, &run->stop);
     run->stop = false;
+    if (run->single && !run->main.entry)
+        end_tasks(run);
     forget(run, SIGINT, on_interrupt);
     forget(run, SIGTERM, on_terminate);
 }
@@ -249,26 +271,6 @@ int bide__run_open(const bide_run_options *options, struct bide__run **ret_run)
     }
     *ret_run = run;
     return 0;
-}
-
-/* Cancels what is left and waits for it. */
-static void end_tasks(struct bide__run *run)
-{
-    const char *stopped = run->main.entry ? run->main.name : NULL;
-    struct bide_loop *outer = bide__loop;
-
-    run->closing = true;
-    run->cancel_at_start = true;
-    bide__loop = run->loop;
-    if (run->main_scope)
-        bide__scope_cancel(run->main_scope);
-    bide__loop = outer;
-    if (run->idle)
-        bide__ready_push(run->loop, (uintptr_t)run->main_task);
-    if (!run->ended)
-        bide__loop_run(run->loop, &run->ended);
-    if (stopped && run->result < 0)
-        bide__report_unread(run->loop, stopped, run->result, run->failure);
 }
 
 void bide__run_close(struct bide__run *run)

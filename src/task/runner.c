@@ -63,7 +63,7 @@ int bide_run_with(bide_coroutine main, const bide_run_options *options)
     if (err < 0)
         return print_unless_quiet(options, err);
     bide__run_begin(run, &main);
-    run->closing = true;
+    run->single = true;
     err = turn_until_main_has_ended(run);
     bide__run_close(run);
     return print_unless_quiet(options, err);

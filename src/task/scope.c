@@ -52,11 +52,16 @@ static void begin_grace(struct bide_scope *shield)
     bide__timer_arm(timers, &shield->timer, bide__deadline_after(bide__loop_now(shield->task->loop), shield->seconds));
 }
 
+/* Groups whose children are still to be cancelled: first in first out, so those further out in the tree come first. */
+struct work {
+    struct bide_group *first, **end;
+};
+
 /*
  * Marks `scope` and the scopes of the same task inside it, up to the outermost shield; puts the groups among them on
- * the work list; withdraws what the task waits for if no shield protects it.
+ * the work list, the innermost first; withdraws what the task waits for if no shield protects it.
  */
-static void affect(struct bide_scope *scope, struct bide_group **work)
+static void affect(struct bide_scope *scope, struct work *work)
 {
     struct bide__record *task = scope->task;
     struct bide_scope *from = scope, *shield = NULL;
@@ -75,8 +80,9 @@ static void affect(struct bide_scope *scope, struct bide_group **work)
         if (s->kind == BIDE__SCOPE_GROUP) {
             struct bide_group *group = (struct bide_group *)s;
 
-            group->next_affected = *work;
-            *work = group;
+            group->next_affected = NULL;
+            *work->end = group;
+            work->end = &group->next_affected;
         }
         if (s == scope)
             break;
@@ -87,22 +93,25 @@ static void affect(struct bide_scope *scope, struct bide_group **work)
         task->waiter->withdraw(task->waiter);
 }
 
+static void affect_children(struct bide_group *group, struct work *work)
+{
+    for (struct bide__record *child = group->first; child; child = child->next)
+        if (!child->root.effective)
+            affect(&child->root, work);
+}
+
 void bide__scope_cancel(struct bide_scope *scope)
 {
-    struct bide_group *work = NULL;
+    struct work work = { .end = &work.first };
 
     scope->cancelled = true;
     if (scope->effective)
         return; /* so is all that it encloses */
+    if (scope->kind == BIDE__SCOPE_GROUP)
+        affect_children((struct bide_group *)scope, &work); /* a group that fails tells them before its block */
     affect(scope, &work);
-    while (work) {
-        struct bide_group *group = work;
-
-        work = group->next_affected;
-        for (struct bide__record *child = group->first; child; child = child->next)
-            if (!child->root.effective)
-                affect(&child->root, &work);
-    }
+    for (struct bide_group *group = work.first; group; group = group->next_affected)
+        affect_children(group, &work);
 }
 
 static struct bide__record *current_for_block(const char *block)

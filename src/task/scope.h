@@ -44,7 +44,17 @@ static inline int bide__scope_unescape(struct bide__record *task, int err)
 /* group.c: closes a group, body ended with err. */
 int bide__group_close(struct bide_group *group, int err);
 
-/* A child of the group has ended; its record is still whole. */
+/* True if a child's result is a failure of its group. */
+static inline bool bide__group_takes_for_failure(const bide_group *group, int result)
+{
+    return result < 0 && result != -ECANCELED && !group->keep_going;
+}
+
+/*
+ * A child of the group has ended: it is no longer one that could be cancelled; then, now or a turn later, the group
+ * learns of it. Its record is still whole.
+ */
+void bide__group_remove(struct bide_group *group, struct bide__record *child);
 void bide__group_child_ended(struct bide_group *group, struct bide__record *child, int result);
 
 /*

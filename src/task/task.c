@@ -83,14 +83,24 @@ static void finish(struct bide__record *record, int result)
         *record->ret_result = result;
     if (__builtin_expect(loop->debug, 0))
         bide__debug_task_ended(record);
+    bool fails = group && bide__group_takes_for_failure(group, result) && !loop->stepping;
+    uint32_t place = loop->ready_tail;
+    if (fails)
+        bide__ready_push(loop, (uintptr_t)record); /* before those who join it */
     if (record->handle)
         bide__handle_end(run, record, result);
     else if (__builtin_expect(result < 0, 0) && group == run->background && group)
         bide__report_unread(loop, record->name, result, record->failure);
-    if (group)
+    if (group) {
+        bide__group_remove(group, record);
+        if (fails)
+            bide__park(loop); /* the others are cancelled in the next turn, where asyncio's callback would do it */
+        else
+            group->last_end = place;
         bide__group_child_ended(group, record, result);
-    else
+    } else {
         run->ended = run->stop = true;
+    }
     if (record->failure)
         bide__failure_free(record->failure);
     if (record->bindings)

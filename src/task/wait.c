@@ -71,6 +71,17 @@ struct bide__waiter *bide__wait_list_take(struct bide__wait_list *list)
     return waiter;
 }
 
+int bide__pass_place(struct bide__record *task, uint32_t place, bool cancellable)
+{
+    struct bide_loop *loop = task->loop;
+
+    if (!bide__place_is_ahead(loop, place))
+        return 0;
+    if ((int32_t)(place - loop->batch_end) >= 0)
+        bide__yield(loop); /* it would stand in the next turn */
+    return bide__pass_own_place(task, cancellable);
+}
+
 struct op_waiter {
     struct bide__waiter waiter;
     struct bide__op *op;

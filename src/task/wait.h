@@ -2,6 +2,8 @@
 #ifndef BIDE_TASK_WAIT_H
 #define BIDE_TASK_WAIT_H
 
+#include <errno.h>
+
 #include "task/record.h"
 
 /*
@@ -70,6 +72,31 @@ int bide__wait_in(struct bide__wait_list *list, struct bide__record *task, const
 
 /* The first of a list, taken out (it has not been woken yet); NULL: nobody waits. */
 struct bide__waiter *bide__wait_list_take(struct bide__wait_list *list);
+
+/*
+ * asyncio learns of a task's end in a callback, one turn after it, and goes on with who waits for several tasks in the
+ * turn after that; a program must not be able to tell the difference. A place is where such a callback would stand in
+ * the ready queue: loop->ready_tail when the task ends. True if it would run after the running task.
+ */
+static inline bool bide__place_is_ahead(const struct bide_loop *loop, uint32_t place)
+{
+    return (int32_t)(place - loop->ready_head) >= 0;
+}
+
+/*
+ * Lets the others run until a callback at this place would have woken the running task. cancellable: -ECANCELED if it
+ * is cancelled before that.
+ */
+int bide__pass_place(struct bide__record *task, uint32_t place, bool cancellable);
+
+/* The same for a task that the ended one has just woken: the running task stands where the callback would. */
+static inline int bide__pass_own_place(struct bide__record *task, bool cancellable)
+{
+    if (cancellable && task->scope->effective)
+        return -ECANCELED;
+    bide__yield(task->loop);
+    return 0;
+}
 
 /*
  * Does an operation of the kernel: its result. Begins with a checkpoint. Cancelled while it is in progress, it

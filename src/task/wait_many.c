@@ -114,8 +114,12 @@ int bide_wait(bide_task **tasks, size_t count, bide_wait_mode mode)
             many.missing++;
         }
         err = bide__wait(&many.waiter);
+        if (err == 0)
+            err = bide__pass_own_place(many.waiter.task, true);
         stop_observing(&many);
         free(many.all);
+    } else if (err == 0) {
+        err = bide__pass_place(many.waiter.task, many.waiter.task->loop->ready_tail, true);
     }
     return err < 0 ? err : (int)bide_partition_done(tasks, count);
 }
@@ -125,11 +129,13 @@ struct bide__completion {
     struct bide__completions *block;
     struct bide__completion *next;
     bide_task *task;
+    uint32_t place;
     bool observing;
 };
 
 static void append(struct bide__completions *block, struct bide__completion *completion)
 {
+    completion->place = bide__loop->ready_tail;
     *(block->first ? &block->last->next : &block->first) = completion;
     block->last = completion;
 }
@@ -141,10 +147,8 @@ static void completion_ended(struct bide__observer *observer)
 
     completion->observing = false;
     append(block, completion);
-    if (block->waiter) {
+    if (block->waiter && block->waiter->task->waiter == block->waiter) /* neither woken nor cancelled already */
         bide__wake(block->waiter, 0);
-        block->waiter = NULL;
-    }
 }
 
 static void withdraw_completions(struct bide__waiter *waiter)
@@ -200,6 +204,10 @@ bool bide__completions_next(struct bide__completions *block)
         block->waiter = &waiter;
         err = bide__wait(&waiter);
         block->waiter = NULL;
+        if (err == 0)
+            err = bide__pass_own_place(waiter.task, true);
+    } else if (err == 0) {
+        err = bide__pass_place(waiter.task, block->first->place, true);
     }
     *block->ret_error = err;
     if (err < 0)

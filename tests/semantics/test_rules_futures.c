@@ -99,6 +99,22 @@ bide_test(C3_callbacks_run_later_and_in_order)
     return 0;
 }
 
+bide_test(C3_who_waits_and_what_is_called_stand_in_one_order)
+{
+    bide_future future = { 0 };
+
+    bide_create_task(NULL, bide_co(take, "first", &future));
+    turns(1);
+    check_eq(bide_future_add_done_callback(&future, call_a, NULL), 0);
+    bide_create_task(NULL, bide_co(take, "second", &future));
+    turns(1);
+    check_eq(bide_future_add_done_callback(&future, call_b, NULL), 0);
+    bide_future_set_result(&future, 3, NULL);
+    turns(1);
+    check_notes("first:3 a:3 second:3 b:3");
+    return 0;
+}
+
 bide_test(C4_remove_takes_all_copies)
 {
     bide_future future = { 0 };

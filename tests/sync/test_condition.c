@@ -114,6 +114,37 @@ bide_test(N3_the_woken_run_after_the_release_one_at_a_time_in_order)
     return err;
 }
 
+static int notify_and_note(bide_condition *condition, int times)
+{
+    int err;
+
+    for (int i = 0; i < times; i++) {
+        bide_with (condition, err) {
+            check_eq(bide_condition_notify(condition, 1), 0);
+            note("notified");
+        }
+        bide(err);
+    }
+    return 0;
+}
+bide_async(notify_and_note, bide_condition *, int);
+
+/* As in asyncio: a notified task competes for the lock when it runs, and not before. */
+bide_test(N3_who_notifies_may_take_the_lock_again_before_the_woken_run)
+{
+    bide_condition condition = { 0 };
+    int err;
+
+    bide_task_group (tg, err) {
+        bide_start(tg, bide_co(waiter, &condition, "a"));
+        bide_start(tg, bide_co(waiter, &condition, "b"));
+        turns(1);
+        bide_start(tg, bide_co(notify_and_note, &condition, 2));
+    }
+    check_notes("notified notified a:0 b:0");
+    return err;
+}
+
 bide_test(N4_cancelled_in_wait_comes_out_with_the_lock_however_long_that_takes)
 {
     bide_condition condition = { 0 };
@@ -136,7 +167,7 @@ bide_test(N4_cancelled_in_wait_comes_out_with_the_lock_however_long_that_takes)
     return err;
 }
 
-bide_test(N4_cancelled_in_wait_with_a_free_lock_takes_it_at_once)
+bide_test(N4_cancelled_in_wait_with_a_free_lock_takes_it_when_it_runs)
 {
     bide_condition condition = { 0 };
     int err;
@@ -146,7 +177,7 @@ bide_test(N4_cancelled_in_wait_with_a_free_lock_takes_it_at_once)
 
         turns(1);
         bide_cancel(a);
-        check(bide_condition_locked(&condition)); /* already */
+        check(!bide_condition_locked(&condition));
     }
     check_notes("a:-1");
     check(!bide_condition_locked(&condition));

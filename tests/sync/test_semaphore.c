@@ -60,6 +60,26 @@ bide_test(L2_locked_while_a_woken_waiter_has_not_run_and_a_newcomer_queues)
     return err;
 }
 
+bide_test(L2_a_newcomer_does_not_overtake_the_woken_even_if_a_permit_is_left)
+{
+    bide_semaphore semaphore = { 0 };
+    int err;
+
+    bide_task_group (tg, err) {
+        bide_start(tg, bide_co(taker, &semaphore, "a"));
+        turns(1);
+        check_eq(bide_semaphore_release(&semaphore), 0);
+        check_eq(bide_semaphore_release(&semaphore), 0);
+        check_eq(semaphore.value, 1);
+        check_error(bide_semaphore_acquire_nowait(&semaphore), EAGAIN);
+        check_eq(bide_semaphore_acquire(&semaphore), 0);
+        note("newcomer");
+    }
+    check_notes("a:0 newcomer");
+    check_eq(semaphore.value, 0);
+    return err;
+}
+
 static int retaker(bide_semaphore *semaphore, const char *name)
 {
     for (int i = 0; i < 2; i++) {

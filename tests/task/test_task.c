@@ -421,6 +421,7 @@ unit_test(cancel_of_main_leaves_the_background_alone)
 static int wait_on_main(bide_task *main)
 {
     note("joined:%d", bide_join(main));
+    note("next:%d", bide_sleep(1));
     return 0;
 }
 bide_async(wait_on_main, bide_task *);
@@ -429,13 +430,13 @@ static int main_that_is_joined(void)
 {
     bide_start(NULL, bide_co(wait_on_main, bide_current_task()));
     turns(2);
-    return 0;
+    return 7;
 }
 bide_async(main_that_is_joined);
 
-unit_test(join_of_main_is_cancelled_when_main_ends)
+unit_test(join_of_main_gets_its_result)
 {
-    check_eq(bide_run(bide_co(main_that_is_joined)), 0);
-    check_notes("joined:-125");
+    check_eq(bide_run(bide_co(main_that_is_joined)), 7);
+    check_notes("joined:7 next:-125");
     return 0;
 }

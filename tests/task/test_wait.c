@@ -29,7 +29,7 @@ bide_test(F1_all_completed_never_raises_the_tasks_errors)
 bide_test(F2_first_completed_may_be_several_and_the_order_within_is_kept)
 {
     bide_task *slow = bide_create_task(NULL, bide_co(after, 9, 1)), *b = bide_create_task(NULL, bide_co(after, 1, 2));
-    bide_task *slower = bide_create_task(NULL, bide_co(after, 12, 3)),
+    bide_task *slower = bide_create_task(NULL, bide_co(after, 30, 3)),
               *d = bide_create_task(NULL, bide_co(after, 1, 4));
     bide_task *tasks[] = { slow, b, slower, d };
 
@@ -37,7 +37,7 @@ bide_test(F2_first_completed_may_be_several_and_the_order_within_is_kept)
     check(tasks[0] == b && tasks[1] == d && tasks[2] == slow && tasks[3] == slower);
     check_eq(bide_wait(tasks + 2, 2, BIDE_FIRST_COMPLETED), 1);
     check(tasks[2] == slow);
-    check_eq(bide_wait(tasks, 4, BIDE_FIRST_COMPLETED), 3); /* at once */
+    check_eq(bide_wait(tasks, 4, BIDE_FIRST_COMPLETED), 3); /* soon: after two turns, as in asyncio */
     check_eq(bide_wait(tasks, 4, BIDE_ALL_COMPLETED), 4);
     return 0;
 }
@@ -116,6 +116,31 @@ bide_test(J1_completion_order_and_errors_at_their_turn)
     check_eq(count, 3);
     check(results[0] == -EIO && results[1] == 3 && results[2] == 5);
     bide_join(tasks[1]);
+    return 0;
+}
+
+static int each_until_cancelled(bide_task *task)
+{
+    int err;
+
+    bide_each_completed (ended, &task, 1, err)
+        check(!ended && "it was cancelled before");
+    return err;
+}
+bide_async(each_until_cancelled, bide_task *);
+
+bide_test(J1_cancelled_in_the_turn_in_which_a_task_ends) /* was woken a second time by that end */
+{
+    for (int turns = 0; turns < 4; turns++) {
+        bide_task *task = bide_create_task(NULL, bide_co(after, 3, 1));
+        bide_task *each = bide_create_task(NULL, bide_co(each_until_cancelled, task));
+
+        for (int i = 0; i < turns; i++)
+            bide_sleep(0);
+        bide_cancel(each);
+        check_error(bide_join(each), ECANCELED);
+        check_eq(bide_join(task), 1);
+    }
     return 0;
 }
 
