@@ -1,27 +1,15 @@
-/* Writing a file while the loop goes on: there are no files that wait yet, so stdio is called in a thread. */
+/* Writing a file while the loop goes on. */
 #include <bide.h>
 #include <stdio.h>
-#include <string.h>
-
-/* Ordinary blocking code. */
-static int write_file(const char *path, const char *text)
-{
-    FILE *file = fopen(path, "w");
-
-    if (!file)
-        return bide_fail(-errno, "%s: %s", path, strerror(errno));
-    int failed = fputs(text, file) < 0;
-    if (fclose(file) != 0 || failed)
-        return bide_fail(-EIO, "%s: could not be written", path);
-    return 0;
-}
-bide_async(write_file, const char *, const char *);
 
 static int write_file_async(void)
 {
+    bide_auto(file) *f = NULL;
+
     puts("Writing file async…");
-    bide(bide_to_thread(bide_co(write_file, "test.txt", "This is a large file."))); /* the loop goes on */
-    bide(bide_sleep(2));                                                            /* a slow disk */
+    bide(bide_file_open("test.txt", "w", &f));
+    bide(bide_file_write(f, "This is a large file.", 21)); /* the loop goes on */
+    bide(bide_sleep(2));                                   /* a slow disk */
     puts("File write complete async");
     return 0;
 }

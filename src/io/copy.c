@@ -111,7 +111,10 @@ static int64_t copy_to(struct copy_call *call, int from, const struct stat *stat
         close(to);
         return -EINVAL;
     }
-    int64_t result = ftruncate(to, 0) < 0 && S_ISREG(other.st_mode) ? -errno : 0;
+    int64_t result;
+    do {
+        result = ftruncate(to, 0) < 0 && S_ISREG(other.st_mode) ? -errno : 0;
+    } while (result == -EINTR);
     call->concerns_to = result < 0;
     if (result == 0)
         result = copy_bytes(call, from, to);

@@ -54,7 +54,7 @@ int64_t bide__file_fill_lines(struct bide_file *file, size_t wanted);
 struct bide__opened {
     int descriptor;
     struct statx status; /* type, permissions, size, device */
-    enum bide__place place;
+    enum bide__file_place place;
     /*
      * in: a thread that opens a regular file of at most so many bytes reads it at once; out: its content (malloc, with
      * room for one more byte), or NULL

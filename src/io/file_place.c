@@ -24,7 +24,7 @@ struct places {
     uint64_t directories[DIRECTORIES]; /* hashes of those that are near; 0: none */
     struct {
         unsigned minor;
-        enum bide__place place;
+        enum bide__file_place place;
     } devices[DEVICES];
 };
 
@@ -39,7 +39,7 @@ static uint64_t hash_of_directory(const char *path)
     return hash ? hash : 1;
 }
 
-enum bide__place bide__place_of(const struct bide_loop *loop, const struct statx *status)
+enum bide__file_place bide__place_of(const struct bide_loop *loop, const struct statx *status)
 {
     const struct places *places = loop->file_places;
 
@@ -50,7 +50,7 @@ enum bide__place bide__place_of(const struct bide_loop *loop, const struct statx
     return places->devices[status->stx_dev_minor % DEVICES].place;
 }
 
-enum bide__place bide__place_look(int descriptor, const struct statx *status)
+enum bide__file_place bide__place_look(int descriptor, const struct statx *status)
 {
     struct statfs about;
 
@@ -71,7 +71,7 @@ enum bide__place bide__place_look(int descriptor, const struct statx *status)
     }
 }
 
-void bide__place_note(struct bide_loop *loop, const char *path, const struct statx *status, enum bide__place place)
+void bide__place_note(struct bide_loop *loop, const char *path, const struct statx *status, enum bide__file_place place)
 {
     struct places *places = loop->file_places;
     uint64_t hash = hash_of_directory(path);

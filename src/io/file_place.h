@@ -9,7 +9,7 @@
 #include "loop/loop.h"
 
 /* Where a file lives. */
-enum bide__place {
+enum bide__file_place {
     BIDE__PLACE_UNKNOWN, /* an anonymous device that nobody has looked at */
     BIDE__PLACE_REMOTE,  /* something else must answer: a network, a program (FUSE), the kernel's own inventions */
     BIDE__PLACE_LOCAL,   /* a disk */
@@ -17,13 +17,14 @@ enum bide__place {
 };
 
 /* What the loop knows of a device, without looking. */
-enum bide__place bide__place_of(const struct bide_loop *loop, const struct statx *status);
+enum bide__file_place bide__place_of(const struct bide_loop *loop, const struct statx *status);
 
 /* Looks at the file system itself; may wait for it, so in a thread only. */
-enum bide__place bide__place_look(int descriptor, const struct statx *status);
+enum bide__file_place bide__place_look(int descriptor, const struct statx *status);
 
 /* Notes what was found: of the device, and that what lies beside `path` lies there too. */
-void bide__place_note(struct bide_loop *loop, const char *path, const struct statx *status, enum bide__place place);
+void bide__place_note(struct bide_loop *loop, const char *path, const struct statx *status,
+                      enum bide__file_place place);
 
 /* True when what lies beside `path` was seen to be on a disk or in memory, where an open does not ask anybody. */
 bool bide__place_is_near(const struct bide_loop *loop, const char *path);

@@ -263,8 +263,11 @@ static int sync_directory(const char *path)
     if (!directory)
         return -ENOMEM;
     int descriptor = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (descriptor < 0 || (fsync(descriptor) < 0 && errno != EINVAL && errno != EROFS))
-        err = -errno; /* EINVAL: a file system that has nothing to sync there */
+    do {
+        err = descriptor < 0 || fsync(descriptor) < 0 ? -errno : 0;
+    } while (err == -EINTR);
+    if (err == -EINVAL && descriptor >= 0)
+        err = 0; /* a file system that has nothing to sync there */
     if (descriptor >= 0)
         close(descriptor);
     free(directory);

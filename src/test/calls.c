@@ -121,9 +121,16 @@ static ssize_t moved(int descriptor, ssize_t result, size_t wanted, size_t size)
     return result;
 }
 
+/* How a transfer fails; 0: it cannot. What has no type is an eventfd or the like, which knows no such failure. */
 static int code_of(int descriptor)
 {
-    return is_socket(descriptor) ? ECONNRESET : EIO;
+    struct stat status;
+    int saved = errno, code = ECONNRESET;
+
+    if (!is_socket(descriptor))
+        code = fstat(descriptor, &status) == 0 && !(status.st_mode & S_IFMT) ? 0 : EIO;
+    errno = saved;
+    return code;
 }
 
 #define TRANSFER(type, name, parameters, descriptor, size, call)                                                       \
@@ -180,27 +187,50 @@ static bool first_byte(int descriptor, const struct iovec *pieces, size_t count,
     return false;
 }
 
-#define VECTOR(name, parameters, call_with)                                                                            \
-    BIDE__WRAP(ssize_t, name, BIDE__UNPACK parameters)                                                                 \
+#define VECTOR(name)                                                                                                   \
+    BIDE__WRAP(ssize_t, name, int descriptor, const struct iovec *pieces, int count)                                   \
     {                                                                                                                  \
         BIDE__REAL(name);                                                                                              \
         struct iovec piece;                                                                                            \
         if (bide__quiet)                                                                                               \
-            return call_with(pieces, count);                                                                           \
+            return real(descriptor, pieces, count);                                                                    \
         if (interrupted(descriptor, code_of(descriptor)))                                                              \
             return -1;                                                                                                 \
         if (count > 0 && first_byte(descriptor, pieces, (size_t)count, &piece))                                        \
-            return moved(descriptor, call_with(&piece, 1), 2, 1);                                                      \
-        return call_with(pieces, count);                                                                               \
+            return moved(descriptor, real(descriptor, &piece, 1), 2, 1);                                               \
+        return real(descriptor, pieces, count);                                                                        \
     }                                                                                                                  \
     _Static_assert(1, "")
 
-#define PLAIN(from, many) real(descriptor, from, many)
-#define AT(from, many) real(descriptor, from, many, offset, flags)
-VECTOR(readv, (int descriptor, const struct iovec *pieces, int count), PLAIN);
-VECTOR(writev, (int descriptor, const struct iovec *pieces, int count), PLAIN);
-VECTOR(preadv2, (int descriptor, const struct iovec *pieces, int count, off_t offset, int flags), AT);
-VECTOR(pwritev2, (int descriptor, const struct iovec *pieces, int count, off_t offset, int flags), AT);
+VECTOR(readv);
+VECTOR(writev);
+
+/* Files come short too, and what must not wait for one may refuse to. */
+#define AT_OFFSET(name)                                                                                                \
+    BIDE__WRAP(ssize_t, name, int descriptor, const struct iovec *pieces, int count, off_t offset, int flags)          \
+    {                                                                                                                  \
+        BIDE__REAL(name);                                                                                              \
+        struct iovec piece;                                                                                            \
+        if (bide__quiet)                                                                                               \
+            return real(descriptor, pieces, count, offset, flags);                                                     \
+        if (interrupted(descriptor, code_of(descriptor)))                                                              \
+            return -1;                                                                                                 \
+        if (flags & RWF_NOWAIT && bide__fault_now(BIDE__FAULT_EAGAIN)) {                                               \
+            errno = EAGAIN;                                                                                            \
+            return -1;                                                                                                 \
+        }                                                                                                              \
+        if (!is_stream(descriptor) && count > 0 && pieces[0].iov_len > 1 && bide__fault_now(BIDE__FAULT_SHORT)) {      \
+            piece = (struct iovec){ pieces[0].iov_base, 1 };                                                           \
+            return real(descriptor, &piece, 1, offset, flags);                                                         \
+        }                                                                                                              \
+        if (count > 0 && first_byte(descriptor, pieces, (size_t)count, &piece))                                        \
+            return moved(descriptor, real(descriptor, &piece, 1, offset, flags), 2, 1);                                \
+        return real(descriptor, pieces, count, offset, flags);                                                         \
+    }                                                                                                                  \
+    _Static_assert(1, "")
+
+AT_OFFSET(preadv2);
+AT_OFFSET(pwritev2);
 
 #define MESSAGE(name, constness)                                                                                       \
     BIDE__WRAP(ssize_t, name, int descriptor, constness struct msghdr *message, int flags)                             \
@@ -334,6 +364,37 @@ __attribute__((visibility("default"))) int openat(int folder, const char *path, 
     va_end(arguments);
     return no_more_descriptors() ? -1 : bide__descriptors_made(real(folder, path, flags, mode));
 }
+
+/* ---- files ---- */
+
+/* A call of the file system: true if it is to fail now, with errno set. can_wait: it may be interrupted. */
+static bool disk_fails(bool can_wait)
+{
+    int saved = errno;
+
+    if (can_wait && bide__fault_now(BIDE__FAULT_EINTR))
+        return fail_with(EINTR);
+    if (bide__fault_now(BIDE__FAULT_ERROR))
+        return fail_with(EIO);
+    errno = saved;
+    return false;
+}
+
+#define DISK(name, can_wait, parameters, call)                                                                         \
+    BIDE__WRAP(int, name, BIDE__UNPACK parameters)                                                                     \
+    {                                                                                                                  \
+        BIDE__REAL(name);                                                                                              \
+        return !bide__quiet && disk_fails(can_wait) ? -1 : real call;                                                  \
+    }                                                                                                                  \
+    _Static_assert(1, "")
+
+DISK(fsync, true, (int descriptor), (descriptor));
+DISK(fdatasync, true, (int descriptor), (descriptor));
+DISK(ftruncate, true, (int descriptor, off_t size), (descriptor, size));
+DISK(rename, false, (const char *from, const char *to), (from, to));
+DISK(mkdir, false, (const char *path, mode_t mode), (path, mode));
+DISK(statx, false, (int folder, const char *path, int flags, unsigned mask, struct statx *status),
+     (folder, path, flags, mask, status));
 
 BIDE__WRAP(int, close, int descriptor)
 {
