@@ -59,17 +59,16 @@ def need_header(header, package):
 
 def bide(folder=BIDE, suffix=""):
     label = f"bide{suffix}"
-    backends = [backend for backend in ("epoll", "io_uring")]
+    backends = ("epoll", "io_uring")
     groups = {
         "core": [Variant(label, [folder / "core"])],
+        "files": [Variant(f"{label} {each}", [folder / "files", each], both_cpus=True) for each in backends],
         "echo": [Variant(f"{label} {each}", [folder / "echo_server", each], floor=f"raw {each} loop")
                  for each in backends],
         "http": [Variant(f"{label} {each}", [folder / "http_server", each], floor="raw epoll loop")
                  for each in backends],
         "client": [Variant(f"{label} {each}", [folder / "http_client", each]) for each in backends],
     }
-    if (folder / "files").exists():
-        groups["files"] = [Variant(f"{label} {each}", [folder / "files", each], both_cpus=True) for each in backends]
     commit = subprocess.run(["git", "-C", ROOT, "log", "-1", "--format=%h, %cd", "--date=short"], capture_output=True,
                             text=True, check=False).stdout.strip()
     return f"commit {commit or '?'}", groups
@@ -77,6 +76,7 @@ def bide(folder=BIDE, suffix=""):
 
 def raw():
     groups = {
+        "core": [Variant("bare stacks", [BIDE / "bare"])],
         "echo": [Variant("raw epoll loop", [compile_c("raw/server_epoll.c", BUILD / "raw/server_epoll"), "echo"])],
         "http": [Variant("raw epoll loop", [BUILD / "raw/server_epoll", "http"])],
         "files": [Variant("blocking loop", [compile_c("raw/files.c", BUILD / "raw/files")])],

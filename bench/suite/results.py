@@ -66,7 +66,7 @@ def reference(data, result):
 
 
 def is_peer(name):
-    return not name.startswith(("bide", "raw ", "blocking loop"))
+    return not name.startswith(("bide", "raw ", "bare ", "blocking loop"))
 
 
 def best_peer(data, result):

@@ -65,11 +65,11 @@ static void on_completion(int listener, struct peer *peer, int result)
 
 int main(void)
 {
-    struct io_uring_params parameters = { .flags = 1u << 8 | 1u << 12 | 1u << 13 | 1u << 9 };
+    struct io_uring_params parameters = { .flags = IORING_SETUP_COOP_TASKRUN | IORING_SETUP_TASKRUN_FLAG |
+                                                   IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN };
     struct io_uring_cqe *entry;
     int listener = listen_on_loopback(0);
 
-    /* COOP_TASKRUN, SINGLE_ISSUER, DEFER_TASKRUN, TASKRUN_FLAG, which older headers do not name */
     if (io_uring_queue_init_params(4096, &ring, &parameters) < 0)
         return 1;
     io_uring_register_ring_fd(&ring);
