@@ -33,6 +33,15 @@ struct bide__timer {
     uint32_t slot; /* 0: not armed */
 };
 
+/* The timer of a block: armed only when the block's task waits. Part of scopes. */
+struct bide__countdown {
+    struct bide__timer timer;
+    double seconds;                   /* from the entry of the block; of a shield: its grace */
+    uint64_t begun_at;                /* by the processor's counter */
+    struct bide__countdown *previous; /* begun before this one, and not armed yet */
+    unsigned depth;                   /* how many of those there are */
+};
+
 /* Those who wait for one thing, first in first out. Part of other structures; zeroed: nobody. */
 struct bide__wait_list {
     struct bide__waiter *first, *last;
@@ -65,8 +74,7 @@ typedef struct bide_scope {
     const char *file;
     struct bide_scope *lexical; /* the enclosing block of the same function */
     int *ret_error;
-    double seconds; /* timeout: its length, for the message; shield: the grace */
-    struct bide__timer timer;
+    struct bide__countdown countdown; /* of a timeout or shield */
 } bide_scope;
 
 /*
@@ -106,10 +114,10 @@ typedef struct bide_group {
  * When the deadline passes while the block runs, the block is cancelled: its waits answer -ECANCELED. At the block's
  * end an err of -ECANCELED becomes -ETIMEDOUT if this deadline was the cause; if an enclosing scope was cancelled
  * too, it stays -ECANCELED and the outer one translates. An error of another kind, or success, stays as it is.
- * seconds: INFINITY is no limit; <= 0: the first wait inside is cancelled, a block that does not wait is not. err: an
- * int variable that outlives the block; set to 0 at the start. Without memory for the timer the block's waits are
- * cancelled, and that becomes -ENOMEM instead. Follows asyncio.timeout (semantics H1-H12); the timeout of a cleanup
- * works in a cancelled task only inside a bide_shield.
+ * seconds: counted from the entry of the block; INFINITY is no limit; <= 0: the first wait inside is cancelled, a
+ * block that does not wait is not. err: an int variable that outlives the block; set to 0 at the start. Without memory
+ * for the timer the block's waits are cancelled, and that becomes -ENOMEM instead. Follows asyncio.timeout (semantics
+ * H1-H12); the timeout of a cleanup works in a cancelled task only inside a bide_shield.
  */
 #define bide_timeout(seconds, err) BIDE__TIMEOUT(bide__timeout_enter, seconds, err, __COUNTER__)
 

@@ -2,7 +2,11 @@
 #ifndef BIDE_BASE_TICK_H
 #define BIDE_BASE_TICK_H
 
+#include <stdbool.h>
 #include <stdint.h>
+#if defined(__x86_64__)
+#include <cpuid.h>
+#endif
 
 #include "base/clock.h"
 
@@ -21,6 +25,18 @@ static inline uint64_t bide__tick(void)
     return count;
 #else
     return (uint64_t)bide__clock_now();
+#endif
+}
+
+/* Whether ticks are equally long, whatever the processor does, and the same on all processors of the machine. */
+static inline bool bide__tick_is_steady(void)
+{
+#if defined(__x86_64__)
+    unsigned a, b, c, d;
+
+    return __get_cpuid(0x80000007, &a, &b, &c, &d) && (d & 1U << 8); /* "invariant TSC" */
+#else
+    return true;
 #endif
 }
 

@@ -215,7 +215,7 @@ static void await_death(struct bide_process *process, struct bide__record *task)
     struct closer closer = { .waiter = { .task = task, .what = "a killed process to end" },
                              .timer = { .expire = lose_patience },
                              .process = process };
-    int64_t deadline = bide__deadline_after(bide__loop_now(loop), DEATH_SECONDS);
+    int64_t deadline = bide__loop_deadline(loop, DEATH_SECONDS);
 
     /* a thread must be waited for: it sends to this loop */
     if (!process->thread && bide__timer_arm(&loop->timers, &closer.timer, deadline) < 0)

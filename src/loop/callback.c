@@ -88,6 +88,7 @@ static int schedule(bide_loop *loop, const char *call, int64_t deadline, void (*
     struct bide__callback *callback = take(loop);
     if (!callback)
         return -ENOMEM;
+    bide__countdowns_settle(loop);
     if (deadline <= 0) {
         bide__callback_queue(callback);
     } else if (deadline != BIDE__FOREVER && bide__timer_arm(&loop->timers, &callback->timer, deadline) < 0) {
@@ -109,8 +110,7 @@ int bide_call_soon(bide_loop *loop, void (*callback)(void *argument), void *argu
 int bide_call_later(bide_loop *loop, double delay, void (*callback)(void *argument), void *argument,
                     bide_handle *ret_handle)
 {
-    return schedule(loop, "bide_call_later", bide__deadline_after(bide__loop_now(loop), delay), callback, argument,
-                    ret_handle);
+    return schedule(loop, "bide_call_later", bide__loop_deadline(loop, delay), callback, argument, ret_handle);
 }
 
 int bide_call_at(bide_loop *loop, double when, void (*callback)(void *argument), void *argument,

@@ -26,6 +26,7 @@
 #include <string.h>
 
 #include "base/tick.h"
+#include "loop/countdown.h"
 #include "loop/debug.h"
 #include "loop/thread_pool.h"
 
@@ -218,6 +219,12 @@ static __attribute__((noinline)) void park_at_the_end(struct bide_loop *loop)
     hand_over(loop, head);
 }
 
+static __attribute__((noinline)) void park_with_countdowns(struct bide_loop *loop)
+{
+    bide__countdowns_arm(loop);
+    bide__park(loop);
+}
+
 /*
  * The way of the many is straight, and all that is rarer is behind a jump: so it needs no frame, and its switch no
  * restored registers.
@@ -225,7 +232,9 @@ static __attribute__((noinline)) void park_at_the_end(struct bide_loop *loop)
 void bide__park(struct bide_loop *loop)
 {
     assert(loop->current && "a call that waits was made outside of a task");
-    if (__builtin_expect(loop->ready_head == loop->batch_end, 0))
+    if (__builtin_expect(loop->countdowns != NULL, 0))
+        park_with_countdowns(loop);
+    else if (__builtin_expect(loop->ready_head == loop->batch_end, 0))
         park_at_the_end(loop);
     else
         hand_over(loop, loop->ready_head);
@@ -507,6 +516,7 @@ int bide__loop_open(struct bide_loop *loop, const struct bide__loop_options *opt
                                        ? bide__nanoseconds(options->slow_callback_duration)
                                        : BIDE__SLOW_CALLBACK_DEFAULT;
     loop->shuffle = options->shuffle_seed;
+    bide__countdowns_open(loop);
     int err = bide__context_supported(reason, reason_size);
     if (err < 0)
         return err;

@@ -79,10 +79,14 @@ struct bide_loop {
     bool debug;                      /* steps are timed, mistakes looked for: loop/debug.h */
 
     struct bide__timers timers;
-    bool virtual_clock;    /* time stands still while anything can run, then jumps to the next deadline */
-    int64_t virtual_now;   /* nanoseconds */
-    size_t jobs_under_way; /* given to threads and not back yet */
-    uint64_t shuffle;      /* state of the generator that orders the tasks of a turn; 0: first in, first out */
+    struct bide__countdown *countdowns; /* begun in this step and not armed yet, newest first: countdown.c */
+    bool steady_ticks;
+    uint64_t opened_at_tick; /* the counter, and a little later */
+    int64_t opened_at;       /* the clock, when the loop was opened */
+    bool virtual_clock;      /* time stands still while anything can run, then jumps to the next deadline */
+    int64_t virtual_now;     /* nanoseconds */
+    size_t jobs_under_way;   /* given to threads and not back yet */
+    uint64_t shuffle;        /* state of the generator that orders the tasks of a turn; 0: first in, first out */
     struct bide__hooks *hooks;
     struct bide__context
         *home;           /* where a task that parks goes when no other is to run: &context, or who started it eagerly */
@@ -188,6 +192,23 @@ void bide__loop_step_into(struct bide_loop *loop, struct bide__coroutine *corout
 static inline int64_t bide__loop_now(const struct bide_loop *loop)
 {
     return __builtin_expect(loop->virtual_clock, 0) ? loop->virtual_now : bide__clock_now();
+}
+
+/* Arms the countdowns of the running step; see countdown.c. */
+void bide__countdowns_arm(struct bide_loop *loop);
+
+/* Before another timer is armed or the task parks: they have begun earlier, and come first. */
+static inline void bide__countdowns_settle(struct bide_loop *loop)
+{
+    if (__builtin_expect(loop->countdowns != NULL, 0))
+        bide__countdowns_arm(loop);
+}
+
+/* The deadline of a timer that is armed now for so many seconds, or BIDE__FOREVER. */
+static inline int64_t bide__loop_deadline(struct bide_loop *loop, double seconds)
+{
+    bide__countdowns_settle(loop);
+    return bide__deadline_after(bide__loop_now(loop), seconds);
 }
 
 /* Doubles the ring. 0 or -ENOMEM. */

@@ -92,7 +92,7 @@ static int grow(struct bide__timers *timers)
 
 int bide__timer_arm(struct bide__timers *timers, struct bide__timer *timer, int64_t deadline)
 {
-    if (timers->size + timers->reserved >= timers->capacity && grow(timers) < 0)
+    if (!bide__timers_have_room(timers, 1) && grow(timers) < 0)
         return -ENOMEM;
     uint32_t slot = timers->free_slot;
     if (slot)
@@ -170,11 +170,18 @@ void bide__timers_expire(struct bide__timers *timers, int64_t now)
     }
 }
 
-int bide__timers_reserve(struct bide__timers *timers)
+int bide__timers_make_room(struct bide__timers *timers, uint32_t count)
 {
-    while (timers->size + timers->reserved + 1 > timers->capacity)
+    while (!bide__timers_have_room(timers, count))
         if (grow(timers) < 0)
             return -ENOMEM;
+    return 0;
+}
+
+int bide__timers_reserve(struct bide__timers *timers)
+{
+    if (bide__timers_make_room(timers, 1) < 0)
+        return -ENOMEM;
     timers->reserved++;
     return 0;
 }

@@ -42,6 +42,13 @@ int64_t bide__timers_next(struct bide__timers *timers);
  */
 void bide__timers_expire(struct bide__timers *timers, int64_t now);
 
+/* Whether `count` more timers can be armed without failing. make_room sees to it: 0 or -ENOMEM. */
+static inline bool bide__timers_have_room(const struct bide__timers *timers, uint32_t count)
+{
+    return timers->size + timers->reserved + count <= timers->capacity;
+}
+int bide__timers_make_room(struct bide__timers *timers, uint32_t count);
+
 /*
  * Makes sure that one more timer can be armed later without failing (for the grace of a shield); unreserve gives that
  * back. 0 or -ENOMEM.

@@ -27,12 +27,13 @@
 #include <errno.h>
 #include <math.h>
 
+#include "loop/countdown.h"
 #include "task/failure.h"
 #include "task/wait.h"
 
 static struct bide_scope *scope_of_timer(struct bide__timer *timer)
 {
-    return (struct bide_scope *)((char *)timer - offsetof(struct bide_scope, timer));
+    return (struct bide_scope *)((char *)timer - offsetof(struct bide_scope, countdown.timer));
 }
 
 static void deadline_passed(struct bide__timer *timer)
@@ -43,13 +44,15 @@ static void deadline_passed(struct bide__timer *timer)
 /* The grace of a shield begins: its timer was reserved at the start of the block. */
 static void begin_grace(struct bide_scope *shield)
 {
-    struct bide__timers *timers = &shield->task->loop->timers;
+    struct bide_loop *loop = shield->task->loop;
 
     if (!shield->reserved)
         return;
+    int64_t deadline = bide__loop_deadline(loop, shield->countdown.seconds);
+
     shield->reserved = false;
-    bide__timers_unreserve(timers);
-    bide__timer_arm(timers, &shield->timer, bide__deadline_after(bide__loop_now(shield->task->loop), shield->seconds));
+    bide__timers_unreserve(&loop->timers);
+    bide__timer_arm(&loop->timers, &shield->countdown.timer, deadline);
 }
 
 /* Groups whose children are still to be cancelled: first in first out, so those further out in the tree come first. */
@@ -123,44 +126,49 @@ static struct bide__record *current_for_block(const char *block)
     return task;
 }
 
-static bide_scope *enter_timeout(struct bide__record *task, bide_scope *scope, int64_t deadline, double seconds,
-                                 int *ret_error)
+static inline void begin_timeout(struct bide__record *task, bide_scope *scope, double seconds, int *ret_error)
 {
     *ret_error = 0;
     scope->ret_error = ret_error;
-    scope->seconds = seconds;
-    scope->timer.expire = deadline_passed;
+    scope->countdown.seconds = seconds;
+    scope->countdown.timer.expire = deadline_passed;
     bide__scope_begin(scope, task, task->scope, BIDE__SCOPE_TIMEOUT);
-    if (deadline == BIDE__FOREVER)
-        return scope;
-    scope->no_timer = seconds > 0 && bide__timer_arm(&task->loop->timers, &scope->timer, deadline) < 0;
-    if (seconds <= 0 || scope->no_timer)
-        scope->cancelled = scope->effective = true;
-    return scope;
 }
 
 bide_scope *bide__timeout_enter(bide_scope *scope, double seconds, int *ret_error)
 {
     struct bide__record *task = current_for_block("bide_timeout");
 
-    return enter_timeout(task, scope, bide__deadline_after(bide__loop_now(task->loop), seconds), seconds, ret_error);
+    begin_timeout(task, scope, seconds, ret_error);
+    if (__builtin_expect(seconds <= 0, 0))
+        scope->cancelled = scope->effective = true;
+    else if (__builtin_expect(!bide__countdown_begin(task->loop, &scope->countdown), 0))
+        scope->no_timer = scope->cancelled = scope->effective = true;
+    return scope;
 }
 
 bide_scope *bide__timeout_enter_at(bide_scope *scope, double when, int *ret_error)
 {
     struct bide__record *task = current_for_block("bide_timeout_at");
-    int64_t deadline = bide__nanoseconds(when);
-    double seconds = deadline == BIDE__FOREVER ? INFINITY : (double)(deadline - bide__loop_now(task->loop)) * 1e-9;
+    struct bide_loop *loop = task->loop;
+    int64_t deadline = bide__nanoseconds(when), now = bide__loop_now(loop);
 
-    return enter_timeout(task, scope, deadline, seconds, ret_error);
+    begin_timeout(task, scope, deadline == BIDE__FOREVER ? INFINITY : (double)(deadline - now) * 1e-9, ret_error);
+    bide__countdowns_settle(loop);
+    scope->no_timer = deadline > now && deadline != BIDE__FOREVER &&
+                      bide__timer_arm(&loop->timers, &scope->countdown.timer, deadline) < 0;
+    scope->cancelled = deadline <= now || scope->no_timer;
+    scope->effective |= scope->cancelled;
+    return scope;
 }
 
 bide_scope *bide__shield_enter(bide_scope *scope, double grace)
 {
     struct bide__record *task = current_for_block("bide_shield");
 
-    scope->seconds = grace;
-    scope->timer.expire = deadline_passed;
+    bide__countdowns_settle(task->loop); /* they have room, as long as none is reserved for others */
+    scope->countdown.seconds = grace;
+    scope->countdown.timer.expire = deadline_passed;
     bide__scope_begin(scope, task, task->scope, BIDE__SCOPE_SHIELD);
     /* an endless grace needs no timer; without memory for one the cleanup is rather not cut short */
     scope->reserved = bide__nanoseconds(grace) != BIDE__FOREVER && bide__timers_reserve(&task->loop->timers) == 0;
@@ -179,7 +187,7 @@ static int translate_timeout(struct bide_scope *scope, int err)
         return -ENOMEM;
     }
     bide__failure_set(&scope->task->failure, -ETIMEDOUT, "timed out after %.3g s (%s:%d)",
-                      scope->seconds > 0 ? scope->seconds : 0.0, scope->file, scope->line);
+                      scope->countdown.seconds > 0 ? scope->countdown.seconds : 0.0, scope->file, scope->line);
     return -ETIMEDOUT;
 }
 
@@ -193,7 +201,7 @@ int bide__scope_close(struct bide_scope *scope, int err)
     err = bide__scope_unescape(task, err);
     if (scope->kind == BIDE__SCOPE_GROUP)
         err = bide__group_close((struct bide_group *)scope, err);
-    bide__timer_cancel(&task->loop->timers, &scope->timer);
+    bide__countdown_end(task->loop, &scope->countdown);
     task->scope = scope->parent;
     scope->closed = true;
     if (scope->kind == BIDE__SCOPE_TIMEOUT)
@@ -210,6 +218,12 @@ void bide__scope_cleanup(bide_scope *scope)
     if (scope->closed)
         return;
     struct bide__record *task = scope->task;
+
+    if (scope->countdown.timer.slot == BIDE__COUNTING && scope->ended && !task->escaped) {
+        bide__countdown_end(task->loop, &scope->countdown); /* it has not waited: nothing to translate */
+        task->scope = scope->parent;
+        return;
+    }
     int err = bide__scope_close(scope, scope->ret_error ? *scope->ret_error : 0);
     if (scope->ended)
         return;
@@ -272,10 +286,11 @@ int bide__reschedule(bide_scope *scope, double when)
     struct bide_loop *loop = scope->task->loop;
     int64_t deadline = bide__nanoseconds(when);
 
-    bide__timer_cancel(&loop->timers, &scope->timer);
+    bide__countdowns_settle(loop);
+    bide__timer_cancel(&loop->timers, &scope->countdown.timer);
     if (deadline <= bide__loop_now(loop))
         bide__scope_cancel(scope);
-    else if (deadline != BIDE__FOREVER && bide__timer_arm(&loop->timers, &scope->timer, deadline) < 0)
+    else if (deadline != BIDE__FOREVER && bide__timer_arm(&loop->timers, &scope->countdown.timer, deadline) < 0)
         return bide_fail(-ENOMEM, "bide_reschedule: no memory for the timer");
     return 0;
 }

@@ -24,7 +24,7 @@ static __attribute__((noinline)) int sleep_for(struct bide__record *task, double
 {
     struct sleeper sleeper = { .waiter = { .task = task, .withdraw = withdraw_sleep, .what = "the end of its sleep" },
                                .timer = { .expire = wake_up } };
-    int64_t deadline = bide__deadline_after(bide__loop_now(task->loop), seconds);
+    int64_t deadline = bide__loop_deadline(task->loop, seconds);
 
     if (deadline != BIDE__FOREVER && bide__timer_arm(&task->loop->timers, &sleeper.timer, deadline) < 0)
         return bide_fail(-ENOMEM, "bide_sleep: no memory for the timer");

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <math.h>
 
+#include "base/tick.h"
 #include "notes.h"
 
 static int nap(double seconds)
@@ -178,6 +179,76 @@ bide_test(timeout_zero_cancels_the_first_wait_only_if_there_is_one) /* H8 */
     }
     check_error(err, ETIMEDOUT);
     check_eq(waits, 4);
+    return 0;
+}
+
+/* Keeps the processor for so long. */
+static void compute(double seconds)
+{
+    double end = bide_time() + seconds;
+
+    while (bide_time() < end)
+        continue;
+}
+
+bide_test(timeout_counts_what_its_block_computes)
+{
+    int err, inner;
+
+    if (!bide__tick_is_steady())
+        skip("the processor does not promise a steady counter");
+    bide_timeout (0.02, err) {
+        compute(0.1);
+        err = bide_sleep(0.03);
+    }
+    check_error(err, ETIMEDOUT);
+    bide_timeout (60, err) {
+        compute(0.05);
+        bide_timeout (0.02, inner) {
+            compute(0.1);
+            inner = bide_sleep(0.03);
+        }
+        check_error(inner, ETIMEDOUT);
+    }
+    check_eq(err, 0);
+    return 0;
+}
+
+bide_test(timeout_as_long_as_the_sleep_in_it_comes_first)
+{
+    int err;
+
+    for (int i = 0; i < 50; i++) {
+        bide_timeout (0.0002, err) {
+            err = bide_sleep(0.0002);
+        }
+        check_error(err, ETIMEDOUT);
+    }
+    return 0;
+}
+
+static int sleep_in_its_own_timeout(int *ret_err)
+{
+    bide_timeout (2, *ret_err) {
+        *ret_err = bide_sleep(100);
+    }
+    return *ret_err;
+}
+bide_async(sleep_in_its_own_timeout, int *);
+
+bide_test(timeout_around_the_eager_start_of_a_task_with_another)
+{
+    double start = bide_time();
+    int err, theirs = 1;
+
+    bide_timeout (0.05, err) {
+        bide_task_group (group, err) {
+            check_eq(bide_start_eager(group, bide_co(sleep_in_its_own_timeout, &theirs)), 0);
+        }
+    }
+    check_error(err, ETIMEDOUT);
+    check_error(theirs, ECANCELED);
+    check(bide_time() - start >= 0.05);
     return 0;
 }
 
