@@ -12,6 +12,7 @@
  */
 #include "tls/tls.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <string.h>
 
@@ -286,6 +287,7 @@ static void tls_close(bide_channel *channel, bool abort)
 {
     struct bide__tls *tls = channel->state;
 
+    assert(!tls->handshaking && "a stream was closed while a task makes its TLS handshake");
     if (!abort) {
         say_goodbye(tls);
         bide__tls_flush_later(tls);

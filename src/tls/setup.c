@@ -73,7 +73,7 @@ static int set_trust(struct bide__tls_setup *setup, const bide_tls_options *opti
 
 int bide__tls_setup_trust_system(struct bide__tls_setup *setup)
 {
-    if (!setup->trusts_system)
+    if (!setup->trusts_system || setup->verify == BIDE_TLS_VERIFY_NONE)
         return 0;
     ERR_clear_error();
     if (!SSL_CTX_set_default_verify_paths(setup->openssl))
