@@ -81,6 +81,26 @@ static int read_chain(struct bide__tls_identity *identity, BIO *bio, const char 
     return 0;
 }
 
+static int explain_key(const bide_tls_identity *options, const char *file)
+{
+    unsigned long first = ERR_peek_error(), last = ERR_peek_last_error();
+    const char *before = file ? " file " : "", *name = file ? file : "";
+    const char *text = NULL;
+
+    if (ERR_GET_REASON(first) == ERR_R_MALLOC_FAILURE || ERR_GET_REASON(last) == ERR_R_MALLOC_FAILURE)
+        return explain("key", file);
+    if (options->password)
+        text = "the password is wrong, or it is damaged";
+    else if (ERR_GET_REASON(last) == PEM_R_BAD_PASSWORD_READ || ERR_GET_REASON(first) == PEM_R_BAD_PASSWORD_READ)
+        text = "it is encrypted and needs a password";
+    else if (ERR_GET_LIB(first) == ERR_LIB_OSSL_DECODER)
+        text = "there is none in it, or none of a kind that is known";
+    if (!text)
+        return explain("key", file);
+    ERR_clear_error();
+    return bide_fail(BIDE_ETLS, "key%s%s: %s", before, name, text);
+}
+
 static int read_key(struct bide__tls_identity *identity, const bide_tls_identity *options)
 {
     const char *file = options->key_file ? options->key_file : options->key_pem ? NULL : options->certificate_file;
@@ -91,16 +111,8 @@ static int read_key(struct bide__tls_identity *identity, const bide_tls_identity
     if (!bio)
         return err;
     identity->key = PEM_read_bio_PrivateKey(bio, NULL, give_password, (void *)(uintptr_t)options->password);
-    if (!identity->key) {
-        unsigned long code = ERR_peek_last_error();
-        bool refused = ERR_GET_REASON(code) == PEM_R_BAD_PASSWORD_READ || ERR_GET_REASON(code) == PEM_R_BAD_DECRYPT ||
-                       ERR_GET_LIB(code) == ERR_LIB_PROV;
-
-        err = refused ? bide_fail(BIDE_ETLS, "key%s%s: %s", file ? " file " : "", file ? file : "",
-                                  options->password ? "the password is wrong" : "it is encrypted and needs a password")
-                      : explain("key", file);
-        ERR_clear_error();
-    }
+    if (!identity->key)
+        err = explain_key(options, file);
     BIO_free(bio);
     return err;
 }

@@ -120,12 +120,24 @@ static struct beast make_beast(struct plan plan, X509 *above)
 
 #define NAMES "DNS:localhost,DNS:example.test,DNS:*.wild.test,IP:127.0.0.1,IP:::1"
 
+static char *encrypt_key(const char *text)
+{
+    BIO *in = BIO_new_mem_buf(text, -1), *out = BIO_new(BIO_s_mem());
+    EVP_PKEY *key = PEM_read_bio_PrivateKey(in, NULL, NULL, NULL);
+
+    check(PEM_write_bio_PKCS8PrivateKey(out, key, EVP_aes_128_cbc(), "secret", 6, NULL, NULL) == 1);
+    EVP_PKEY_free(key);
+    BIO_free(in);
+    return take_text(out);
+}
+
 static void make_leaves(struct zoo *it, X509 *root, EVP_PKEY *root_key)
 {
     const struct plan usual = { "example.test", NAMES, NULL, -1, 365, false, NULL, root, root_key };
     struct plan plan = usual;
 
     it->good = make_beast(usual, NULL);
+    it->encrypted_key = encrypt_key(it->good.key);
     plan.names = "DNS:second.test";
     it->second = make_beast(plan, NULL);
     plan.names = NULL;
@@ -152,12 +164,14 @@ static void make_leaves(struct zoo *it, X509 *root, EVP_PKEY *root_key)
     EVP_PKEY_free(plan.key);
 }
 
-/* One handshake without waiting, all in memory. */
-static void try_handshake(struct bide_tls_context *client_context, struct bide_tls_context *server_context)
+/* One handshake without waiting, all in memory; resumes the session, and returns the next one. */
+static SSL_SESSION *try_handshake(struct bide_tls_context *client_context, struct bide_tls_context *server_context,
+                                  SSL_SESSION *session)
 {
     BIO *one, *other;
     SSL *client = SSL_new(client_context->setup->openssl), *server = SSL_new(server_context->setup->openssl);
-    struct bide__tls nobody = { .setup = server_context->setup };
+    struct bide__tls nobody = { .context = client_context, .setup = server_context->setup };
+    char byte;
 
     check(BIO_new_bio_pair(&one, 0, &other, 0) == 1);
     SSL_set_bio(client, one, one);
@@ -167,13 +181,26 @@ static void try_handshake(struct bide_tls_context *client_context, struct bide_t
     SSL_set_connect_state(client);
     SSL_set_accept_state(server);
     SSL_set_verify(client, SSL_VERIFY_PEER, NULL);
+    if (session)
+        SSL_set_session(client, session);
     while (!SSL_is_init_finished(client) || !SSL_is_init_finished(server)) {
         SSL_do_handshake(client);
         SSL_do_handshake(server);
     }
+    SSL_read(client, &byte, 1);
+    check_eq(SSL_session_reused(client), session != NULL);
+    SSL_SESSION *next = SSL_get1_session(client);
+    SSL_shutdown(client);
     SSL_free(client);
     SSL_free(server);
     ERR_clear_error();
+    SSL_SESSION_free(session);
+    return next;
+}
+
+static void try_twice(struct bide_tls_context *client, struct bide_tls_context *server)
+{
+    SSL_SESSION_free(try_handshake(client, server, try_handshake(client, server, NULL)));
 }
 
 /* OpenSSL keeps things for the whole process: they are made here, so that no test seems to have lost them. */
@@ -185,14 +212,18 @@ static void warm_up(struct zoo *it)
     bide_tls_context *usual = open_context(NULL);
     check_eq(bide__tls_setup_trust_system(usual->setup), 0);
     bide_tls_context_close(usual);
+    const bide_tls_identity encrypted = { .certificate_pem = it->good.certificate,
+                                          .key_pem = it->encrypted_key,
+                                          .password = "secret" };
+    bide_tls_context_close(open_context(&(bide_tls_options){ .identity = encrypted }));
     it->trusting = open_context(&trusting);
     it->trusting_1_2 = open_context(&old);
     it->serving = server_context(&it->good);
     it->serving_rsa = server_context(&it->rsa);
-    try_handshake(it->trusting, it->serving);
-    try_handshake(it->trusting, it->serving_rsa);
-    try_handshake(it->trusting_1_2, it->serving);
-    try_handshake(it->trusting_1_2, it->serving_rsa);
+    try_twice(it->trusting, it->serving);
+    try_twice(it->trusting, it->serving_rsa);
+    try_twice(it->trusting_1_2, it->serving);
+    try_twice(it->trusting_1_2, it->serving_rsa);
 }
 
 bide_program_fixture(struct zoo, made_zoo)

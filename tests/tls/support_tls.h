@@ -20,6 +20,7 @@ struct zoo {
     struct beast expired, early, self_signed, unknown, weak, for_clients, rsa, nameless;
     struct beast chained, incomplete; /* by an authority in between, which is sent along, or not */
     struct beast client;              /* of a client */
+    char *encrypted_key;              /* that of `good`; the password is "secret" */
 
     /*
      * Contexts of the defaults, one for clients that trust the root and one for servers with `good`, and those for one
