@@ -99,6 +99,15 @@ static int ready(const struct bide__tls *tls)
     return tls->established ? 0 : bide_fail(BIDE_ETLS, "TLS with %s: the handshake has not been completed", tls->peer);
 }
 
+static int ready_to_send(const struct bide__tls *tls)
+{
+    int err = ready(tls);
+
+    if (err == 0)
+        err = tls->output_ended ? -EPIPE : tls->output_failure;
+    return err;
+}
+
 static int64_t tls_wait_readable(bide_channel *channel)
 {
     struct bide__tls *tls = channel->state;
@@ -149,23 +158,30 @@ static int64_t tls_receive(bide_channel *channel, void *buffer, size_t size, boo
     return err;
 }
 
-/* Makes one record of at most size bytes and sends it. */
-static int64_t send_record(struct bide__tls *tls, const void *data, size_t size)
+/* Makes one record of at most size bytes. 0 or an error. The output is empty. */
+static int make_record(struct bide__tls *tls, const void *data, size_t size, size_t *ret_count)
 {
-    size_t count = 0;
-
     if (bide__tls_reserve(tls) < 0)
         return -ENOMEM;
     ERR_clear_error();
-    int result = SSL_write_ex(tls->openssl, data, size < BIDE__TLS_PLAIN_MAX ? size : BIDE__TLS_PLAIN_MAX, &count);
-    if (result <= 0) {
-        enum need need = examine(tls, result);
+    int result = SSL_write_ex(tls->openssl, data, size < BIDE__TLS_PLAIN_MAX ? size : BIDE__TLS_PLAIN_MAX, ret_count);
+    if (result > 0)
+        return 0;
+    enum need need = examine(tls, result);
+    if (tls->failure)
+        return bide__tls_fail_again(tls);
+    return bide__tls_fail(tls, BIDE_ETLS, "nothing can be written just now (%d)", (int)need);
+}
 
-        if (tls->failure)
-            return bide__tls_fail_again(tls);
-        return bide__tls_fail(tls, BIDE_ETLS, "nothing can be written just now (%d)", (int)need);
-    }
-    int err = bide__tls_flush(tls);
+/* The same, and sends it. How much it was, or an error. */
+static int64_t send_record(struct bide__tls *tls, const void *data, size_t size)
+{
+    size_t count = 0;
+    int err = make_record(tls, data, size, &count);
+
+    if (err < 0)
+        return err;
+    err = bide__tls_flush(tls);
     if (err == -ECANCELED) { /* it cannot be taken back */
         bide__tls_flush_later(tls);
         return (int64_t)count;
@@ -176,10 +192,8 @@ static int64_t send_record(struct bide__tls *tls, const void *data, size_t size)
 /* Whether a record can be made now: what was made before has been sent. */
 static int begin_send(struct bide__tls *tls)
 {
-    int err = ready(tls);
+    int err = ready_to_send(tls);
 
-    if (err == 0 && tls->output_ended)
-        err = -EPIPE;
     return err < 0 ? err : bide__tls_flush(tls);
 }
 
@@ -243,29 +257,77 @@ static int tls_end_output(bide_channel *channel)
     return 0;
 }
 
+/* Takes what has come, without waiting. 0 (also at the end), -EAGAIN or another error. */
+static int fetch_now(struct bide__tls *tls)
+{
+    bide_channel *below = &tls->below;
+
+    if (!below->transport->try_receive)
+        return -EAGAIN;
+    if (!tls->input.block && !(tls->input.block = bide_block_take(below->loop)))
+        return -ENOMEM;
+    int64_t count = below->transport->try_receive(below, tls->input.block, BIDE_BLOCK_BYTES);
+    tls->input.end = count > 0 ? (uint32_t)count : 0;
+    if (count <= 0)
+        bide__tls_bytes_consume(tls, &tls->input, 0);
+    tls->below_ended = count == 0;
+    return count < 0 ? (int)count : 0;
+}
+
+static int64_t tls_try_receive(bide_channel *channel, void *buffer, size_t size)
+{
+    struct bide__tls *tls = channel->state;
+    int err = ready(tls);
+
+    while (err >= 0) {
+        size_t count = 0;
+
+        ERR_clear_error();
+        int result = SSL_read_ex(tls->openssl, buffer, size, &count);
+        if (result > 0)
+            return (int64_t)count;
+        enum need need = examine(tls, result);
+        if (tls->failure)
+            return bide__tls_fail_again(tls);
+        if (need == NEED_NOTHING)
+            return 0;
+        if (tls->below_ended)
+            return truncated(tls);
+        err = need == NEED_INPUT ? fetch_now(tls) : -EAGAIN;
+    }
+    return err;
+}
+
+static int64_t tls_try_send(bide_channel *channel, const void *data, size_t size)
+{
+    struct bide__tls *tls = channel->state;
+    size_t count = 0;
+    int err = ready_to_send(tls);
+
+    if (err < 0)
+        return err;
+    bide__tls_flush_later(tls);
+    if (bide__tls_bytes_size(&tls->output))
+        return -EAGAIN;
+    int64_t result = make_record(tls, data, size, &count);
+    bide__tls_flush_later(tls);
+    return result < 0 ? result : (int64_t)count;
+}
+
 static bool tls_is_alive(bide_channel *channel)
 {
     struct bide__tls *tls = channel->state;
-    bide_channel *below = &tls->below;
+    int err = tls->established && !tls->failure ? 0 : -EPIPE;
     char byte;
 
-    for (;;) {
-        if (!tls->established || tls->failure)
-            return false;
+    while (err == 0) {
         ERR_clear_error();
         int result = SSL_peek(tls->openssl, &byte, 1);
-        if (result > 0 || examine(tls, result) != NEED_INPUT || tls->below_ended || !below->transport->try_receive)
+        if (result > 0 || examine(tls, result) != NEED_INPUT || tls->below_ended)
             return false;
-        if (!tls->input.block && !(tls->input.block = bide_block_take(below->loop)))
-            return false;
-        int64_t count = below->transport->try_receive(below, tls->input.block, BIDE_BLOCK_BYTES);
-        tls->input.end = count > 0 ? (uint32_t)count : 0;
-        if (count <= 0)
-            bide__tls_bytes_consume(tls, &tls->input, 0);
-        if (count == -EAGAIN)
-            return true;
-        tls->below_ended = count == 0;
+        err = fetch_now(tls);
     }
+    return err == -EAGAIN;
 }
 
 /*
@@ -301,6 +363,8 @@ const bide_transport bide__transport_tls = {
     .receive = tls_receive,
     .send = tls_send,
     .send_message = tls_send_message,
+    .try_receive = tls_try_receive,
+    .try_send = tls_try_send,
     .end_output = tls_end_output,
     .is_alive = tls_is_alive,
     .close = tls_close,

@@ -223,7 +223,7 @@ static int finish(struct bide__tls *tls)
         return err;
     tls->established = true;
     bide__tls_flush_later(tls); /* tickets, or the last message: it has happened, whoever is slow to take that */
-    return 0;
+    return SSL_is_server(tls->openssl) ? 0 : tls->output_failure;
 }
 
 /* An error of the channel below gets its message. */

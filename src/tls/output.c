@@ -15,8 +15,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <openssl/err.h>
-
 enum { FAREWELL_SECONDS = 30 /* that the rest of a closed stream gets, once or twice */ };
 
 int bide__tls_flush(struct bide__tls *tls)
@@ -46,8 +44,10 @@ static void flush_now(struct bide__tls *tls)
         if (count > 0)
             bide__tls_bytes_consume(tls, &tls->output, (size_t)count);
     }
-    if (count < 0 && count != -EAGAIN) /* nobody will receive it */
+    if (count < 0 && count != -EAGAIN) { /* nobody will receive it; what has come can still be read */
+        tls->output_failure = (int)count;
         bide__tls_bytes_consume(tls, &tls->output, bide__tls_bytes_size(&tls->output));
+    }
 }
 
 /* The flusher. A stream that is closed meanwhile has a limit of time. */
@@ -99,7 +99,6 @@ void bide__tls_destroy(struct bide__tls *tls, bool abort)
     bide_block_give(tls->below.loop, tls->input.block);
     bide_block_give(tls->below.loop, tls->output.block);
     SSL_free(tls->openssl);
-    ERR_clear_error();
     tls->below.transport->close(&tls->below, abort);
     bide__tls_setup_release(tls->chosen);
     bide__tls_setup_release(tls->setup);

@@ -86,6 +86,7 @@ struct bide__tls {
     bool likely_more;                     /* the last receive filled its block */
     bool asked_for_certificate;           /* by the server */
     bool accept_any;                      /* certificates are looked at by their pins only */
+    int output_failure;                   /* of the channel below, 0: none */
     int failure;                          /* for good, 0: none */
     char *reason;                         /* its message; before that, what verifying has found */
     char *host;                           /* whom the peer must be; NULL: nobody */
