@@ -38,12 +38,17 @@ static void fail(const char *what)
     exit(1);
 }
 
-static double seconds_now(void)
+static double read_clock(clockid_t clock)
 {
     struct timespec now;
 
-    clock_gettime(CLOCK_MONOTONIC, &now);
+    clock_gettime(clock, &now);
     return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
+}
+
+static double seconds_now(void)
+{
+    return read_clock(CLOCK_MONOTONIC);
 }
 
 static void path_of(char *path, size_t size, const char *name, int number)
@@ -210,12 +215,16 @@ static double median(double *values, int count)
     return values[count / 2];
 }
 
-static double run_bide(const char *backend, bide_coroutine work, bool ticking)
+/* The loops live from round to round, as a program's does: a new one would first have to get its stacks' memory. */
+static double run_bide(int kind, bide_coroutine work, bool ticking)
 {
-    const bide_run_options options = { .backend = backend };
-    int err = ticking ? bide_run_with(bide_co(beside_ticker, work), &options) : bide_run_with(work, &options);
+    static bide_runner runners[KINDS];
+    const bide_run_options options = { .backend = backends[kind] };
+    bide_runner *runner = &runners[kind];
 
-    if (err < 0)
+    if (!runner->run && bide_runner_open(runner, &options) < 0)
+        exit(1);
+    if (bide_runner_run(runner, ticking ? bide_co(beside_ticker, work) : work) < 0)
         exit(1);
     return 0;
 }
@@ -229,17 +238,17 @@ static double measure(enum what what, int kind)
     if (kind == 0)
         return what == READ ? read_blocking() : what == COPY ? copy_blocking() : large_blocking();
     if (what == READ)
-        run_bide(backends[kind], bide_co(read_all, &seconds), false);
+        run_bide(kind, bide_co(read_all, &seconds), false);
     else if (what == COPY)
-        run_bide(backends[kind], bide_co(copy_large, &seconds), true);
+        run_bide(kind, bide_co(copy_large, &seconds), true);
     else
-        run_bide(backends[kind], bide_co(read_large, &seconds), true);
+        run_bide(kind, bide_co(read_large, &seconds), true);
     return seconds;
 }
 
 static void compare(enum what what, const char *title, int rounds)
 {
-    static double seconds[KINDS][ROUNDS_MAX], ratios[KINDS][ROUNDS_MAX];
+    static double seconds[KINDS][ROUNDS_MAX], ratios[KINDS][ROUNDS_MAX], processor[KINDS][ROUNDS_MAX];
     double worst[KINDS] = { 0 }, usual[KINDS] = { 0 };
 
     for (int round = -1; round < rounds; round++) { /* the first warms up */
@@ -247,7 +256,8 @@ static void compare(enum what what, const char *title, int rounds)
             int kind = round % 2 ? KINDS - 1 - i : i;
 
             ticks = 0;
-            double taken = measure(what, kind);
+            double start = read_clock(CLOCK_PROCESS_CPUTIME_ID), taken = measure(what, kind);
+            double used = read_clock(CLOCK_PROCESS_CPUTIME_ID) - start;
             if (what == COPY) { /* or the disk works for one kind while the next is measured */
                 char path[400];
 
@@ -257,21 +267,24 @@ static void compare(enum what what, const char *title, int rounds)
             if (round < 0)
                 continue;
             seconds[kind][round] = taken;
+            processor[kind][round] = used;
             if (ticks) {
                 qsort(lateness, ticks, sizeof lateness[0], ascending);
                 worst[kind] = fmax(worst[kind], lateness[ticks - 1]);
                 usual[kind] = fmax(usual[kind], lateness[ticks * 99 / 100]);
             }
         }
-        for (int kind = 0; kind < KINDS && round >= 0; kind++)
+        for (int kind = KINDS - 1; kind >= 0 && round >= 0; kind--) {
             ratios[kind][round] = seconds[kind][round] / seconds[0][round];
+            processor[kind][round] /= processor[0][round];
+        }
     }
     printf("%s\n", title);
     for (int kind = 0; kind < KINDS; kind++) {
         double middle = median(seconds[kind], rounds);
 
-        printf("  %-18s best %8.2f ms, median %8.2f ms, %.2f of blocking", kinds[kind], seconds[kind][0] * 1e3,
-               middle * 1e3, median(ratios[kind], rounds));
+        printf("  %-18s best %8.2f ms, median %8.2f ms, %.2f of blocking, in processor time %.2f", kinds[kind],
+               seconds[kind][0] * 1e3, middle * 1e3, median(ratios[kind], rounds), median(processor[kind], rounds));
         if (worst[kind] > 0)
             printf("; ticker late by %.2f ms at worst, %.2f ms at the 99th", worst[kind] * 1e3, usual[kind] * 1e3);
         putchar('\n');

@@ -66,29 +66,6 @@ static int flags_of(const char *mode)
     return -1;
 }
 
-static uint8_t in_place(const struct bide__opened *opened, int flags, int never)
-{
-    if (opened->place == BIDE__PLACE_MEMORY)
-        return BIDE__IN_PLACE_ALWAYS;
-    return flags & never ? BIDE__IN_PLACE_NEVER : BIDE__IN_PLACE_TRY;
-}
-
-void bide__file_init(struct bide_file *file, int flags, const struct bide__opened *opened)
-{
-    *file = (struct bide_file){
-        .loop = bide__loop,
-        .descriptor = opened->descriptor,
-        .regular = S_ISREG(opened->status.stx_mode) || S_ISBLK(opened->status.stx_mode),
-        .appends = flags & O_APPEND,
-        .near = opened->place == BIDE__PLACE_LOCAL || opened->place == BIDE__PLACE_MEMORY,
-        .written = flags & O_TRUNC,
-        .reads_in_place = in_place(opened, flags, O_DIRECT),
-        .writes_in_place = in_place(opened, flags, O_DIRECT | O_SYNC | O_DSYNC),
-        .line_limit = LINE_LIMIT,
-        .path = "",
-    };
-}
-
 int bide__file_new(const char *path, int flags, const struct bide__opened *opened, struct bide_file **ret_file)
 {
     size_t length = strlen(path) + 1;
@@ -98,8 +75,18 @@ int bide__file_new(const char *path, int flags, const struct bide__opened *opene
         close(opened->descriptor);
         return bide_fail(-ENOMEM, "open '%s': no memory", path);
     }
-    bide__file_init(file, flags, opened);
-    file->path = memcpy(file + 1, path, length);
+    *file = (struct bide_file){
+        .loop = bide__loop,
+        .descriptor = opened->descriptor,
+        .regular = bide__opened_is_regular(opened),
+        .appends = flags & O_APPEND,
+        .near = opened->place == BIDE__PLACE_LOCAL || opened->place == BIDE__PLACE_MEMORY,
+        .written = flags & O_TRUNC,
+        .reads_in_place = bide__opened_in_place(opened, flags, O_DIRECT),
+        .writes_in_place = bide__opened_in_place(opened, flags, O_DIRECT | O_SYNC | O_DSYNC),
+        .line_limit = LINE_LIMIT,
+        .path = memcpy(file + 1, path, length),
+    };
     if (__builtin_expect(file->loop->debug, 0))
         bide__debug_opened(file, "file", path);
     *ret_file = file;

@@ -29,7 +29,14 @@ struct bide_file {
 /* Gives an error of an operation its message. */
 int64_t bide__file_explain(const char *action, const char *path, int64_t err);
 
-/* Reads or writes at an offset, BIDE__FILE_CURRENT: the descriptor's own; waits. One piece. Bytes, 0, or an error. */
+/*
+ * Reads or writes (kind: READ_AT, WRITE_AT) one piece at an offset, BIDE__FILE_CURRENT: the descriptor's own; waits.
+ * in_place: see bide__file_op, NULL: it has no offsets and is waited for like a stream. Bytes, 0, or an error.
+ */
+int64_t bide__descriptor_transfer(int descriptor, uint8_t kind, void *buffer, size_t size, int64_t offset,
+                                  uint8_t *in_place);
+
+/* The same for a file. */
 int64_t bide__file_transfer(struct bide_file *file, uint8_t kind, void *buffer, size_t size, int64_t offset);
 
 /*
@@ -53,7 +60,7 @@ int64_t bide__file_fill_lines(struct bide_file *file, size_t wanted);
 /* An open descriptor, and what was found out on the way. */
 struct bide__opened {
     int descriptor;
-    struct statx status; /* type, permissions, size, device */
+    struct bide__file_status status;
     enum bide__file_place place;
     /*
      * in: a thread that opens a regular file of at most so many bytes reads it at once; out: its content (malloc, with
@@ -76,8 +83,19 @@ int bide__file_open_cached(const char *path, int flags);
  */
 int bide__file_open_descriptor(const char *path, int flags, mode_t permissions, struct bide__opened *ret_opened);
 
-/* Makes a file of an opened descriptor, without a path; it belongs to the running loop. */
-void bide__file_init(struct bide_file *file, int flags, const struct bide__opened *opened);
+/* True for what has offsets. */
+static inline bool bide__opened_is_regular(const struct bide__opened *opened)
+{
+    return S_ISREG(opened->status.mode) || S_ISBLK(opened->status.mode);
+}
+
+/* enum bide__in_place of a descriptor; never: the flags of open that forbid an attempt. */
+static inline uint8_t bide__opened_in_place(const struct bide__opened *opened, int flags, int never)
+{
+    if (opened->place == BIDE__PLACE_MEMORY)
+        return BIDE__IN_PLACE_ALWAYS;
+    return flags & never ? BIDE__IN_PLACE_NEVER : BIDE__IN_PLACE_TRY;
+}
 
 /*
  * A file for an opened descriptor, which it owns from now on. 0, or -ENOMEM with a message: the descriptor is closed

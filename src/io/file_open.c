@@ -20,8 +20,6 @@
 #include "stack/sanitizer.h"
 #include "sync/step.h"
 
-enum { WANTED = STATX_TYPE | STATX_MODE | STATX_SIZE };
-
 struct open_call {
     struct bide__file_op base;
     const char *path;
@@ -90,10 +88,10 @@ static int open_patiently(const char *path, int flags, mode_t permissions)
 /* Reads a small file at once, as it was asked for. What goes wrong shows again when it is read the usual way. */
 static void read_content(struct bide__opened *opened)
 {
-    size_t size = (size_t)opened->status.stx_size;
+    size_t size = (size_t)opened->status.size;
     ssize_t count = 1;
 
-    if (!S_ISREG(opened->status.stx_mode) || size == 0 || opened->status.stx_size > opened->content_limit)
+    if (!S_ISREG(opened->status.mode) || size == 0 || opened->status.size > opened->content_limit)
         return;
     opened->content = malloc(size + 1);
     while (opened->content && opened->content_size < size && count > 0) {
@@ -118,9 +116,8 @@ static int64_t open_by_thread(struct bide__file_op *file_op)
 
     if (descriptor < 0)
         return descriptor;
-    if (statx(descriptor, "", AT_EMPTY_PATH, WANTED, &call->opened.status) < 0) {
-        int err = -errno;
-
+    int err = bide__file_status_get(descriptor, &call->opened.status);
+    if (err < 0) {
         close(descriptor);
         return err;
     }
@@ -133,15 +130,31 @@ static int64_t open_by_thread(struct bide__file_op *file_op)
 /* What is at hand of a file that was opened in place. */
 static int look(struct bide_loop *loop, const char *path, struct bide__opened *opened)
 {
-    if (statx(opened->descriptor, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, WANTED, &opened->status) < 0) {
-        int err = -errno;
+    int err = bide__file_status_get(opened->descriptor, &opened->status);
 
+    if (err < 0) {
         close(opened->descriptor);
         return err;
     }
     opened->place = bide__place_of(loop, &opened->status);
     if (opened->place == BIDE__PLACE_UNKNOWN || opened->place == BIDE__PLACE_REMOTE)
         bide__place_note(loop, path, &opened->status, BIDE__PLACE_REMOTE);
+    return 0;
+}
+
+/* Apart, so that the frame of those who need no thread stays small: it may be the one that costs a page. */
+static __attribute__((noinline)) int open_elsewhere(struct bide_loop *loop, const char *path, int flags,
+                                                    mode_t permissions, struct bide__opened *ret_opened)
+{
+    struct open_call call = {
+        .path = path, .flags = flags, .permissions = permissions, .opened.content_limit = ret_opened->content_limit
+    };
+    int err = (int)bide__file_call(&call.base, open_by_thread);
+
+    if (err < 0)
+        return err;
+    bide__place_note(loop, path, &call.opened.status, call.opened.place);
+    *ret_opened = call.opened;
     return 0;
 }
 
@@ -162,13 +175,5 @@ int bide__file_open_descriptor(const char *path, int flags, mode_t permissions, 
         if (err != -EAGAIN)
             return bide__step_end(task, err);
     }
-    struct open_call call = {
-        .path = path, .flags = flags, .permissions = permissions, .opened.content_limit = ret_opened->content_limit
-    };
-    err = (int)bide__file_call(&call.base, open_by_thread);
-    if (err < 0)
-        return err;
-    bide__place_note(task->loop, path, &call.opened.status, call.opened.place);
-    *ret_opened = call.opened;
-    return 0;
+    return open_elsewhere(task->loop, path, flags, permissions, ret_opened);
 }

@@ -13,9 +13,11 @@
  */
 #include "io/file_place.h"
 
+#include <errno.h>
 #include <linux/magic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/sysmacros.h>
 #include <sys/vfs.h>
 
 enum { DIRECTORIES = 128, DEVICES = 16 };
@@ -28,6 +30,19 @@ struct places {
     } devices[DEVICES];
 };
 
+int bide__file_status_get(int descriptor, struct bide__file_status *ret_status)
+{
+    struct stat status;
+
+    if (fstat(descriptor, &status) < 0)
+        return -errno;
+    *ret_status = (struct bide__file_status){ .size = (uint64_t)status.st_size,
+                                              .device_major = major(status.st_dev),
+                                              .device_minor = minor(status.st_dev),
+                                              .mode = status.st_mode };
+    return 0;
+}
+
 /* FNV-1a over the path up to its last '/'. Never 0. */
 static uint64_t hash_of_directory(const char *path)
 {
@@ -39,22 +54,22 @@ static uint64_t hash_of_directory(const char *path)
     return hash ? hash : 1;
 }
 
-enum bide__file_place bide__place_of(const struct bide_loop *loop, const struct statx *status)
+enum bide__file_place bide__place_of(const struct bide_loop *loop, const struct bide__file_status *status)
 {
     const struct places *places = loop->file_places;
 
-    if (status->stx_dev_major)
+    if (status->device_major)
         return BIDE__PLACE_LOCAL;
-    if (!places || places->devices[status->stx_dev_minor % DEVICES].minor != status->stx_dev_minor)
+    if (!places || places->devices[status->device_minor % DEVICES].minor != status->device_minor)
         return BIDE__PLACE_UNKNOWN;
-    return places->devices[status->stx_dev_minor % DEVICES].place;
+    return places->devices[status->device_minor % DEVICES].place;
 }
 
-enum bide__file_place bide__place_look(int descriptor, const struct statx *status)
+enum bide__file_place bide__place_look(int descriptor, const struct bide__file_status *status)
 {
     struct statfs about;
 
-    if (status->stx_dev_major)
+    if (status->device_major)
         return BIDE__PLACE_LOCAL;
     if (fstatfs(descriptor, &about) < 0)
         return BIDE__PLACE_REMOTE;
@@ -71,13 +86,14 @@ enum bide__file_place bide__place_look(int descriptor, const struct statx *statu
     }
 }
 
-void bide__place_note(struct bide_loop *loop, const char *path, const struct statx *status, enum bide__file_place place)
+void bide__place_note(struct bide_loop *loop, const char *path, const struct bide__file_status *status,
+                      enum bide__file_place place)
 {
     struct places *places = loop->file_places;
     uint64_t hash = hash_of_directory(path);
     /* opening a device or a FIFO may wait, wherever its name lies (/dev is in memory) */
-    bool near = (place == BIDE__PLACE_LOCAL || place == BIDE__PLACE_MEMORY) &&
-                (S_ISREG(status->stx_mode) || S_ISDIR(status->stx_mode));
+    bool near =
+        (place == BIDE__PLACE_LOCAL || place == BIDE__PLACE_MEMORY) && (S_ISREG(status->mode) || S_ISDIR(status->mode));
 
     if (!places) {
         places = loop->file_places = calloc(1, sizeof *places);
@@ -89,9 +105,9 @@ void bide__place_note(struct bide_loop *loop, const char *path, const struct sta
         *directory = hash;
     else if (*directory == hash)
         *directory = 0;
-    if (!status->stx_dev_major) {
-        places->devices[status->stx_dev_minor % DEVICES].minor = status->stx_dev_minor;
-        places->devices[status->stx_dev_minor % DEVICES].place = place;
+    if (!status->device_major) {
+        places->devices[status->device_minor % DEVICES].minor = status->device_minor;
+        places->devices[status->device_minor % DEVICES].place = place;
     }
 }
 

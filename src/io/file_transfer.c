@@ -14,29 +14,35 @@
 #include "io/file.h"
 #include "sync/step.h"
 
+int64_t bide__descriptor_transfer(int descriptor, uint8_t kind, void *buffer, size_t size, int64_t offset,
+                                  uint8_t *in_place)
+{
+    struct bide__file_op file_op = {
+        .op = { .kind = kind, .descriptor = descriptor, .u.buffer = buffer, .size = size },
+        .offset = offset,
+    };
+
+    if (in_place) {
+        file_op.in_place = *in_place;
+    } else {
+        file_op.op.kind = kind == BIDE__OP_READ_AT ? BIDE__OP_READ : BIDE__OP_WRITE;
+    }
+    int64_t result = bide__op_run(&file_op.op);
+    if (in_place)
+        *in_place = file_op.in_place;
+    return result;
+}
+
 int64_t bide__file_transfer(struct bide_file *file, uint8_t kind, void *buffer, size_t size, int64_t offset)
 {
     bool reads = kind == BIDE__OP_READ_AT;
 
     if (!reads)
         file->written = true;
-    if (!file->regular) {
-        struct bide__op op = { .kind = reads ? BIDE__OP_READ : BIDE__OP_WRITE,
-                               .descriptor = file->descriptor,
-                               .u.buffer = buffer,
-                               .size = size };
-
-        return bide__op_run(&op);
-    }
-    uint8_t *in_place = reads ? &file->reads_in_place : &file->writes_in_place;
-    struct bide__file_op file_op = {
-        .op = { .kind = kind, .descriptor = file->descriptor, .u.buffer = buffer, .size = size },
-        .offset = offset,
-        .in_place = *in_place,
-    };
-    int64_t result = bide__op_run(&file_op.op);
-    *in_place = file_op.in_place;
-    return result;
+    return bide__descriptor_transfer(file->descriptor, kind, buffer, size, offset,
+                                     !file->regular ? NULL
+                                     : reads        ? &file->reads_in_place
+                                                    : &file->writes_in_place);
 }
 
 /*

@@ -35,7 +35,9 @@ struct reading {
     size_t limit;
     char *data;
     size_t size, capacity;
-    struct bide_file file; /* open; its path is empty */
+    int descriptor;
+    uint8_t in_place;
+    bool regular;
 };
 
 /* Makes room for more than there is. 0, -ENOMEM, or BIDE_ELIMIT: there is as much as is allowed. */
@@ -67,9 +69,9 @@ static int64_t read_to_end(struct reading *reading, size_t expected)
         if (result < 0)
             return result;
         size_t room = reading->capacity - reading->size - 1;
-        result = bide__file_transfer(&reading->file, BIDE__OP_READ_AT, reading->data + reading->size,
-                                     expected ? expected - reading->size : room,
-                                     reading->file.regular ? (int64_t)reading->size : BIDE__FILE_CURRENT);
+        result = bide__descriptor_transfer(reading->descriptor, BIDE__OP_READ_AT, reading->data + reading->size,
+                                           expected ? expected - reading->size : room, (int64_t)reading->size,
+                                           reading->regular ? &reading->in_place : NULL);
         if (result <= 0)
             return result;
         reading->size += (size_t)result;
@@ -80,7 +82,7 @@ static int64_t read_to_end(struct reading *reading, size_t expected)
 
 static int64_t read_opened(struct reading *reading, const struct bide__opened *opened)
 {
-    uint64_t size = S_ISREG(opened->status.stx_mode) ? opened->status.stx_size : 0;
+    uint64_t size = S_ISREG(opened->status.mode) ? opened->status.size : 0;
 
     if (size > reading->limit)
         return BIDE_ELIMIT;
@@ -95,10 +97,12 @@ static int64_t read_opened(struct reading *reading, const struct bide__opened *o
             return -ENOMEM;
         reading->capacity = size + 1;
     }
-    bide__file_init(&reading->file, 0, opened);
+    reading->descriptor = opened->descriptor;
+    reading->regular = bide__opened_is_regular(opened);
+    reading->in_place = bide__opened_in_place(opened, 0, 0);
     int64_t err = read_to_end(reading, size);
-    if (!reading->file.regular)
-        reading->file.loop->backend->forget(reading->file.loop, opened->descriptor);
+    if (!reading->regular)
+        bide__loop->backend->forget(bide__loop, opened->descriptor);
     return err;
 }
 
@@ -287,7 +291,7 @@ static int64_t give_name(struct bide__file_op *file_op)
 static int replace_with(const char *path, const char *temporary, const void *data, size_t size, bool *ret_is_made)
 {
     struct replace_call call = { .path = path, .temporary = temporary };
-    struct bide__opened opened = { .place = BIDE__PLACE_REMOTE, .status = { .stx_mode = S_IFREG } };
+    struct bide__opened opened = { .place = BIDE__PLACE_REMOTE, .status = { .mode = S_IFREG } };
     bide_file *file;
     int64_t err = bide__file_call(&call.base, create_temporary);
 

@@ -144,7 +144,9 @@ static int stat_in_place(const struct bide_loop *loop, const char *path, int fla
     int err = statx(descriptor, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_BASIC_STATS, &status) < 0 ? -EAGAIN : 0;
     close(descriptor);
     if (err == 0) {
-        enum bide__file_place place = bide__place_of(loop, &status);
+        const struct bide__file_status known = { .device_major = status.stx_dev_major,
+                                                 .device_minor = status.stx_dev_minor };
+        enum bide__file_place place = bide__place_of(loop, &known);
 
         if (place != BIDE__PLACE_LOCAL && place != BIDE__PLACE_MEMORY)
             return -EAGAIN;

@@ -48,9 +48,8 @@ static char *template_in(const char *directory)
 static int64_t look(struct temporary_call *call, int descriptor)
 {
     call->opened.descriptor = descriptor;
-    if (statx(descriptor, "", AT_EMPTY_PATH, STATX_TYPE | STATX_MODE | STATX_SIZE, &call->opened.status) < 0) {
-        int err = -errno;
-
+    int err = bide__file_status_get(descriptor, &call->opened.status);
+    if (err < 0) {
         close(descriptor);
         return err;
     }
