@@ -58,6 +58,14 @@ BIDE_EXPORT int bide_file_open(const char *path, const char *mode, bide_file **r
 BIDE_EXPORT int bide_file_open_flags(const char *path, int flags, mode_t permissions, bide_file **ret_file);
 
 /*
+ * bide_file_open_beneath - opens a file for reading by a path, relative to a directory, that comes from outside and
+ * must not lead out of it: neither by "..", nor by an absolute path, nor by a symbolic link (one that stays inside is
+ * followed). directory: its descriptor, of open(path, O_PATH | O_DIRECTORY) or of bide_file_descriptor(). -EXDEV: the
+ * path leads out; other errors as bide_file_open. For servers of files.
+ */
+BIDE_EXPORT int bide_file_open_beneath(int directory, const char *path, bide_file **ret_file);
+
+/*
  * bide_file_close - closes the file and frees it; NULL is ignored (0). Always closes (R6). A file that was written to
  * is closed by a thread, because some file systems write to the disk only then: waits for that, and returns what it
  * said: 0; -EIO, -ENOSPC, -EDQUOT: something that was written is lost. A cancelled task does not wait: 0, and the

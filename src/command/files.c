@@ -1,13 +1,13 @@
 /*
- * Answering with a file: one call in a thread opens it and reads its first piece, further pieces are read as they are
- * sent.
+ * Answering with a file: it is opened beneath the directory, and read in pieces as they are sent.
  *
- * A small file costs one thread call and one write. A request holds one descriptor and one buffer of PIECE_BYTES;
- * both are given back on every way out. What must never happen: a blocking call in the loop's thread, or an answer
- * that claims to be complete when the file shrank.
+ * A file that the kernel has in its memory is answered without a thread. A request holds one descriptor and one buffer
+ * of at most PIECE_BYTES; both are given back on every way out. What must never happen: a byte from outside of the
+ * directory, a blocking call in the loop's thread, or an answer that claims to be complete when the file shrank.
  */
 #include <bide.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -23,84 +23,63 @@ enum { PIECE_BYTES = 64 * 1024, DATE_BYTES = 32 };
 
 /* What was found at a path. */
 struct found {
-    int descriptor;   /* of a file, -1 otherwise */
+    bide_file *file;
+    struct stat status;
     bool needs_slash; /* a directory whose URL does not end in one: relative links in it would go wrong */
     bool is_listing;
-    int64_t length;
-    time_t modified;
-    const char *name; /* decides the media type */
-    char *piece;      /* the first bytes of the file, up to PIECE_BYTES */
-    size_t piece_size;
     struct text listing;
 };
 
-static int read_piece(int descriptor, char *piece, size_t size, int64_t at)
+bide_async(listing_write, int, const char *, struct text *);
+
+/* Opens what a path leads to; the file that was found before is closed. 0 or an error. */
+static int open_at(int directory, const char *path, struct found *found)
 {
-    ssize_t count;
+    bide_file *file;
+    int err = bide_file_open_beneath(directory, path, &file);
 
-    do {
-        count = pread(descriptor, piece, size, (off_t)at);
-    } while (count < 0 && errno == EINTR);
-    return count < 0 ? -errno : (int)count;
-}
-bide_async(read_piece, int, char *, size_t, int64_t);
-
-/* Takes the descriptor. */
-static int find_file(int descriptor, const struct stat *status, struct found *found)
-{
-    size_t size = status->st_size < PIECE_BYTES ? (size_t)status->st_size : PIECE_BYTES;
-
-    found->descriptor = descriptor;
-    found->length = status->st_size;
-    found->modified = status->st_mtime;
-    found->piece = malloc(size ? size : 1);
-    if (!found->piece)
-        return -ENOMEM;
-    int count = read_piece(descriptor, found->piece, size, 0);
-    if (count < 0)
-        return count;
-    found->piece_size = (size_t)count;
-    return 0;
+    if (err < 0)
+        return err;
+    bide_file_close(found->file);
+    found->file = file;
+    return bide_file_stat(file, &found->status);
 }
 
-/* Takes the descriptor. */
-static int find_in_directory(int descriptor, const char *title, struct found *found)
+/* found is a directory: its index.html, or a list of what is in it. */
+static int find_in_directory(int directory, const char *path, const char *title, struct found *found)
 {
-    struct stat status;
-    int index = path_open(descriptor, "index.html");
+    char index[PATH_MAX];
 
-    if (index == -ENOENT) {
-        found->is_listing = true;
-        return listing_write(descriptor, title, &found->listing);
-    }
-    close(descriptor);
-    if (index < 0)
-        return index;
-    found->name = "index.html";
-    if (fstat(index, &status) == 0 && S_ISREG(status.st_mode))
-        return find_file(index, &status, found);
-    close(index);
-    return -EACCES;
+    if (snprintf(index, sizeof index, "%s/index.html", path) >= (int)sizeof index)
+        return -ENAMETOOLONG;
+    int err = open_at(directory, index, found);
+    if (err == 0)
+        return S_ISREG(found->status.st_mode) ? 0 : -EACCES;
+    if (err != -ENOENT)
+        return err;
+    int copy = fcntl(bide_file_descriptor(found->file), F_DUPFD_CLOEXEC, 0);
+    if (copy < 0)
+        return -errno;
+    found->is_listing = true;
+    err = bide_to_thread(bide_co(listing_write, copy, title, &found->listing)); /* closes it, when it runs */
+    if (err == -ECANCELED && !found->listing.data)
+        close(copy);
+    return err;
 }
 
-/* In a thread. 0, or -errno. */
 static int find(int directory, const char *path, const char *title, struct found *found)
 {
-    struct stat status;
-    int descriptor = path_open(directory, path);
+    int err = open_at(directory, path, found);
 
-    if (descriptor < 0)
-        return descriptor;
-    found->name = path;
-    if (fstat(descriptor, &status) == 0 && S_ISREG(status.st_mode))
-        return find_file(descriptor, &status, found);
-    if (S_ISDIR(status.st_mode) && title[strlen(title) - 1] == '/')
-        return find_in_directory(descriptor, title, found);
-    found->needs_slash = S_ISDIR(status.st_mode);
-    close(descriptor);
-    return found->needs_slash ? 0 : -EACCES;
+    if (err < 0 || S_ISREG(found->status.st_mode))
+        return err;
+    if (!S_ISDIR(found->status.st_mode))
+        return -EACCES;
+    if (title[strlen(title) - 1] == '/')
+        return find_in_directory(directory, path, title, found);
+    found->needs_slash = true;
+    return 0;
 }
-bide_async(find, int, const char *, const char *, struct found *);
 
 /* The status that tells a client about an error of the file system. */
 static int status_of(int err)
@@ -168,39 +147,49 @@ static bool is_unchanged(bide_http_exchange *exchange, time_t modified)
     return end && !*end && timegm(&date) >= modified;
 }
 
-/* The pieces after the first one. */
-static int send_rest(bide_http_exchange *exchange, const struct found *found)
+/* Sends the file piece by piece. */
+static int send_pieces(bide_http_exchange *exchange, const struct found *found, char *piece, size_t size)
 {
-    for (int64_t at = (int64_t)found->piece_size; at < found->length;) {
-        int64_t left = found->length - at;
-        size_t size = left < PIECE_BYTES ? (size_t)left : PIECE_BYTES;
-        int count = bide(bide_to_thread(bide_co(read_piece, found->descriptor, found->piece, size, at)));
+    for (int64_t left = found->status.st_size; left > 0;) {
+        ssize_t count = bide(bide_file_read(found->file, piece, left < (int64_t)size ? (size_t)left : size));
 
         if (count == 0)
-            return bide_fail(-EIO, "%s became shorter while it was sent", found->name);
-        bide(bide_http_reply_write(exchange, found->piece, (size_t)count));
-        at += count;
+            return bide_fail(-EIO, "%s became shorter while it was sent", bide_file_path(found->file));
+        bide(bide_http_reply_write(exchange, piece, (size_t)count));
+        left -= count;
     }
     return 0;
 }
 
+static int send_file(bide_http_exchange *exchange, const struct found *found, const char *type, bool is_head,
+                     char *piece, size_t size)
+{
+    if (!is_head && found->status.st_size <= (off_t)size) {
+        ssize_t count = bide(bide_file_read(found->file, piece, size));
+
+        return bide_http_reply(exchange, 200, type, piece, (size_t)count);
+    }
+    bide(bide_http_reply_start(exchange, 200, type, found->status.st_size));
+    return is_head ? 0 : send_pieces(exchange, found, piece, size);
+}
+
 static int answer_with_file(bide_http_exchange *exchange, const struct found *found, struct answer *ret_answer)
 {
-    const char *type = media_type(found->name);
+    const char *type = media_type(bide_file_path(found->file));
     bool is_head = !strcmp(bide_http_exchange_method(exchange), "HEAD");
+    size_t size = found->status.st_size < PIECE_BYTES ? (size_t)found->status.st_size : PIECE_BYTES;
 
-    if (is_unchanged(exchange, found->modified)) {
+    if (is_unchanged(exchange, found->status.st_mtime)) {
         *ret_answer = (struct answer){ 304, 0 };
         return bide_http_reply(exchange, 304, NULL, NULL, 0);
     }
-    *ret_answer = (struct answer){ 200, is_head ? 0 : (uint64_t)found->length };
-    if ((int64_t)found->piece_size == found->length)
-        return bide_http_reply(exchange, 200, type, found->piece, found->piece_size);
-    bide(bide_http_reply_start(exchange, 200, type, found->length));
-    if (is_head)
-        return 0;
-    bide(bide_http_reply_write(exchange, found->piece, found->piece_size));
-    return send_rest(exchange, found);
+    *ret_answer = (struct answer){ 200, is_head ? 0 : (uint64_t)found->status.st_size };
+    char *piece = malloc(size ? size : 1);
+    if (!piece)
+        return serve_status(exchange, 503, ret_answer);
+    int err = send_file(exchange, found, type, is_head, piece, size);
+    free(piece);
+    return err;
 }
 
 static int answer_with(bide_http_exchange *exchange, int err, const struct found *found, struct answer *ret_answer)
@@ -218,7 +207,7 @@ static int answer_with(bide_http_exchange *exchange, int err, const struct found
 int serve_file(bide_http_exchange *exchange, int directory, struct answer *ret_answer)
 {
     const char *method = bide_http_exchange_method(exchange), *title = bide_http_exchange_path(exchange);
-    struct found found = { .descriptor = -1 };
+    struct found found = { .file = NULL };
     char path[PATH_MAX];
 
     if (strcmp(method, "GET") != 0 && strcmp(method, "HEAD") != 0) {
@@ -228,12 +217,10 @@ int serve_file(bide_http_exchange *exchange, int directory, struct answer *ret_a
     int status = path_decode(title, path, sizeof path);
     if (status)
         return serve_status(exchange, status, ret_answer);
-    int err = bide_to_thread(bide_co(find, directory, (const char *)path, title, &found));
+    int err = find(directory, path, title, &found);
     if (err != -ECANCELED)
         err = answer_with(exchange, err, &found, ret_answer);
-    if (found.descriptor >= 0)
-        close(found.descriptor);
-    free(found.piece);
+    bide_file_close(found.file);
     text_free(&found.listing);
     return err;
 }

@@ -17,7 +17,7 @@ struct answer {
 /*
  * serve_file - answers GET and HEAD with a file, the index.html of a directory, or a list of its files. directory: a
  * descriptor; nothing outside of it is ever opened, by ".." or by symbolic links. 0 and *ret_answer, or the error of
- * the connection. A file is read by threads in pieces, so a slow disk stops nobody.
+ * the connection. A file is read in pieces, in place or by threads, so a slow disk stops nobody.
  */
 int serve_file(bide_http_exchange *exchange, int directory, struct answer *ret_answer);
 
@@ -29,9 +29,6 @@ int serve_status(bide_http_exchange *exchange, int status, struct answer *ret_an
  * `path`. 0; 400: malformed or with a NUL in it, 403: it has a "..", 404: too long.
  */
 int path_decode(const char *encoded, char *path, size_t size);
-
-/* path_open - opens a path beneath a directory for reading; a file or a directory. A descriptor, or -errno. Blocks. */
-int path_open(int directory, const char *path);
 
 /* listing_write - writes the HTML list of a directory's files. Takes the descriptor. 0, or -errno. Blocks. */
 int listing_write(int directory, const char *title, struct text *html);

@@ -96,11 +96,21 @@ int bide__file_new(const char *path, int flags, const struct bide__opened *opene
 int bide_file_open_flags(const char *path, int flags, mode_t permissions, bide_file **ret_file)
 {
     struct bide__opened opened = { .content_limit = 0 };
-    int err = bide__file_open_descriptor(path, flags, permissions, &opened);
+    int err = bide__file_open_descriptor(AT_FDCWD, path, flags, permissions, &opened);
 
     if (err < 0)
         return (int)bide__file_explain("open", path, err);
     return bide__file_new(path, flags, &opened, ret_file);
+}
+
+int bide_file_open_beneath(int directory, const char *path, bide_file **ret_file)
+{
+    struct bide__opened opened = { .content_limit = 0 };
+    int err = bide__file_open_descriptor(directory, path, O_RDONLY | O_NOCTTY, 0, &opened);
+
+    if (err < 0)
+        return (int)bide__file_explain("open", path, err);
+    return bide__file_new(path, O_RDONLY, &opened, ret_file);
 }
 
 int bide_file_open(const char *path, const char *mode, bide_file **ret_file)

@@ -72,16 +72,18 @@ struct bide__opened {
 };
 
 /*
- * Opens a path that the kernel has at hand: a descriptor, an error that is certain, or -EAGAIN: ask a thread. flags:
+ * Opens a path that the kernel has at hand, which must not lead out of the directory if `beneath`: a descriptor, an error that is certain, or -EAGAIN: ask a thread. flags:
  * with O_CLOEXEC, and neither O_CREAT nor O_TRUNC.
  */
-int bide__file_open_cached(const char *path, int flags);
+int bide__file_open_cached(int directory, const char *path, int flags, bool beneath);
 
 /*
- * Opens; 0 or an error, without a message. See bide_file_open_flags. Nothing is left open after an error. *ret_opened
+ * Opens; 0 or an error, without a message. directory: AT_FDCWD as usual; another one: the path must not lead out of it.
+ * See bide_file_open_flags. Nothing is left open after an error. *ret_opened
  * is zeroed, or has a content_limit.
  */
-int bide__file_open_descriptor(const char *path, int flags, mode_t permissions, struct bide__opened *ret_opened);
+int bide__file_open_descriptor(int directory, const char *path, int flags, mode_t permissions,
+                               struct bide__opened *ret_opened);
 
 /* True for what has offsets. */
 static inline bool bide__opened_is_regular(const struct bide__opened *opened)

@@ -16,12 +16,14 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "io/beneath.h"
 #include "io/file.h"
 #include "stack/sanitizer.h"
 #include "sync/step.h"
 
 struct open_call {
     struct bide__file_op base;
+    int directory;
     const char *path;
     int flags;
     mode_t permissions;
@@ -37,9 +39,10 @@ static bool may_be_cached(int flags)
 }
 
 /* A descriptor, an error that a thread would get too, or -EAGAIN. */
-int bide__file_open_cached(const char *path, int flags)
+int bide__file_open_cached(int directory, const char *path, int flags, bool beneath)
 {
-    struct open_how how = { .flags = (unsigned)flags, .resolve = RESOLVE_CACHED };
+    struct open_how how = { .flags = (unsigned)flags,
+                            .resolve = RESOLVE_CACHED | (beneath ? RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS : 0) };
 
     if (atomic_load_explicit(&never_in_place, memory_order_relaxed))
         return -EAGAIN;
@@ -47,7 +50,7 @@ int bide__file_open_cached(const char *path, int flags)
         atomic_store(&never_in_place, true);
         return -EAGAIN;
     }
-    int descriptor = (int)syscall(SYS_openat2, AT_FDCWD, path, &how, sizeof how);
+    int descriptor = (int)syscall(SYS_openat2, directory, path, &how, sizeof how);
     if (descriptor >= 0)
         return descriptor;
     switch (errno) {
@@ -59,6 +62,7 @@ int bide__file_open_cached(const char *path, int flags)
     case EMFILE:
     case ENFILE:
     case ENAMETOOLONG:
+    case EXDEV:
         return -errno;
     case ENOSYS:
     case EINVAL:
@@ -112,7 +116,8 @@ static void read_content(struct bide__opened *opened)
 static int64_t open_by_thread(struct bide__file_op *file_op)
 {
     struct open_call *call = (struct open_call *)(void *)file_op;
-    int descriptor = open_patiently(call->path, call->flags, call->permissions);
+    int descriptor = call->directory == AT_FDCWD ? open_patiently(call->path, call->flags, call->permissions)
+                                                 : bide__open_beneath(call->directory, call->path, call->flags);
 
     if (descriptor < 0)
         return descriptor;
@@ -128,7 +133,7 @@ static int64_t open_by_thread(struct bide__file_op *file_op)
 }
 
 /* What is at hand of a file that was opened in place. */
-static int look(struct bide_loop *loop, const char *path, struct bide__opened *opened)
+static int look(struct bide_loop *loop, int directory, const char *path, struct bide__opened *opened)
 {
     int err = bide__file_status_get(opened->descriptor, &opened->status);
 
@@ -138,27 +143,30 @@ static int look(struct bide_loop *loop, const char *path, struct bide__opened *o
     }
     opened->place = bide__place_of(loop, &opened->status);
     if (opened->place == BIDE__PLACE_UNKNOWN || opened->place == BIDE__PLACE_REMOTE)
-        bide__place_note(loop, path, &opened->status, BIDE__PLACE_REMOTE);
+        bide__place_note(loop, directory, path, &opened->status, BIDE__PLACE_REMOTE);
     return 0;
 }
 
 /* Apart, so that the frame of those who need no thread stays small: it may be the one that costs a page. */
-static __attribute__((noinline)) int open_elsewhere(struct bide_loop *loop, const char *path, int flags,
+static __attribute__((noinline)) int open_elsewhere(struct bide_loop *loop, int directory, const char *path, int flags,
                                                     mode_t permissions, struct bide__opened *ret_opened)
 {
-    struct open_call call = {
-        .path = path, .flags = flags, .permissions = permissions, .opened.content_limit = ret_opened->content_limit
-    };
+    struct open_call call = { .directory = directory,
+                              .path = path,
+                              .flags = flags,
+                              .permissions = permissions,
+                              .opened.content_limit = ret_opened->content_limit };
     int err = (int)bide__file_call(&call.base, open_by_thread);
 
     if (err < 0)
         return err;
-    bide__place_note(loop, path, &call.opened.status, call.opened.place);
+    bide__place_note(loop, directory, path, &call.opened.status, call.opened.place);
     *ret_opened = call.opened;
     return 0;
 }
 
-int bide__file_open_descriptor(const char *path, int flags, mode_t permissions, struct bide__opened *ret_opened)
+int bide__file_open_descriptor(int directory, const char *path, int flags, mode_t permissions,
+                               struct bide__opened *ret_opened)
 {
     struct bide__record *task;
     int err = bide__checkpoint(&task);
@@ -166,14 +174,15 @@ int bide__file_open_descriptor(const char *path, int flags, mode_t permissions, 
     if (err < 0)
         return err;
     flags |= O_CLOEXEC | O_NONBLOCK;
-    if (may_be_cached(flags) && bide__place_is_near(task->loop, path)) {
-        struct bide__opened opened = { .descriptor = bide__file_open_cached(path, flags) };
+    if (may_be_cached(flags) && bide__place_is_near(task->loop, directory, path)) {
+        struct bide__opened opened = { .descriptor =
+                                           bide__file_open_cached(directory, path, flags, directory != AT_FDCWD) };
 
-        err = opened.descriptor < 0 ? opened.descriptor : look(task->loop, path, &opened);
+        err = opened.descriptor < 0 ? opened.descriptor : look(task->loop, directory, path, &opened);
         if (err == 0)
             *ret_opened = opened;
         if (err != -EAGAIN)
             return bide__step_end(task, err);
     }
-    return open_elsewhere(task->loop, path, flags, permissions, ret_opened);
+    return open_elsewhere(task->loop, directory, path, flags, permissions, ret_opened);
 }

@@ -44,10 +44,10 @@ int bide__file_status_get(int descriptor, struct bide__file_status *ret_status)
 }
 
 /* FNV-1a over the path up to its last '/'. Never 0. */
-static uint64_t hash_of_directory(const char *path)
+static uint64_t hash_of_directory(int directory, const char *path)
 {
     const char *end = strrchr(path, '/');
-    uint64_t hash = 14695981039346656037U;
+    uint64_t hash = 14695981039346656037U ^ (unsigned)directory;
 
     for (const char *at = path; end && at < end; at++)
         hash = (hash ^ (unsigned char)*at) * 1099511628211U;
@@ -86,11 +86,11 @@ enum bide__file_place bide__place_look(int descriptor, const struct bide__file_s
     }
 }
 
-void bide__place_note(struct bide_loop *loop, const char *path, const struct bide__file_status *status,
+void bide__place_note(struct bide_loop *loop, int directory, const char *path, const struct bide__file_status *status,
                       enum bide__file_place place)
 {
     struct places *places = loop->file_places;
-    uint64_t hash = hash_of_directory(path);
+    uint64_t hash = hash_of_directory(directory, path);
     /* opening a device or a FIFO may wait, wherever its name lies (/dev is in memory) */
     bool near =
         (place == BIDE__PLACE_LOCAL || place == BIDE__PLACE_MEMORY) && (S_ISREG(status->mode) || S_ISDIR(status->mode));
@@ -100,21 +100,21 @@ void bide__place_note(struct bide_loop *loop, const char *path, const struct bid
         if (!places)
             return; /* then every open is made by a thread */
     }
-    uint64_t *directory = &places->directories[hash % DIRECTORIES];
+    uint64_t *slot = &places->directories[hash % DIRECTORIES];
     if (near)
-        *directory = hash;
-    else if (*directory == hash)
-        *directory = 0;
+        *slot = hash;
+    else if (*slot == hash)
+        *slot = 0;
     if (!status->device_major) {
         places->devices[status->device_minor % DEVICES].minor = status->device_minor;
         places->devices[status->device_minor % DEVICES].place = place;
     }
 }
 
-bool bide__place_is_near(const struct bide_loop *loop, const char *path)
+bool bide__place_is_near(const struct bide_loop *loop, int directory, const char *path)
 {
     const struct places *places = loop->file_places;
-    uint64_t hash = places ? hash_of_directory(path) : 0;
+    uint64_t hash = places ? hash_of_directory(directory, path) : 0;
 
     return places && places->directories[hash % DIRECTORIES] == hash;
 }

@@ -32,11 +32,14 @@ enum bide__file_place bide__place_of(const struct bide_loop *loop, const struct 
 /* Looks at the file system itself; may wait for it, so in a thread only. */
 enum bide__file_place bide__place_look(int descriptor, const struct bide__file_status *status);
 
-/* Notes what was found: of the device, and that what lies beside `path` lies there too. */
-void bide__place_note(struct bide_loop *loop, const char *path, const struct bide__file_status *status,
+/*
+ * Notes what was found: of the device, and that what lies beside `path` lies there too. directory: what the path begins
+ * at, AT_FDCWD as usual.
+ */
+void bide__place_note(struct bide_loop *loop, int directory, const char *path, const struct bide__file_status *status,
                       enum bide__file_place place);
 
 /* True when what lies beside `path` was seen to be on a disk or in memory, where an open does not ask anybody. */
-bool bide__place_is_near(const struct bide_loop *loop, const char *path);
+bool bide__place_is_near(const struct bide_loop *loop, int directory, const char *path);
 
 #endif

@@ -115,7 +115,7 @@ ssize_t bide_read_file(const char *path, size_t limit, char **ret_data)
 {
     struct reading reading = { .path = path, .limit = limit < SSIZE_MAX - 2 ? limit : SSIZE_MAX - 2 };
     struct bide__opened opened = { .content_limit = clipped(reading.limit) };
-    int64_t err = bide__file_open_descriptor(path, O_RDONLY, 0, &opened);
+    int64_t err = bide__file_open_descriptor(AT_FDCWD, path, O_RDONLY, 0, &opened);
 
     if (err < 0)
         return (ssize_t)bide__file_explain("open", path, err);

@@ -137,7 +137,8 @@ static void to_stat(const struct statx *status, struct stat *ret_status)
 static int stat_in_place(const struct bide_loop *loop, const char *path, int flags, struct stat *ret_status)
 {
     struct statx status;
-    int descriptor = bide__file_open_cached(path, O_PATH | O_CLOEXEC | (flags & AT_SYMLINK_NOFOLLOW ? O_NOFOLLOW : 0));
+    int descriptor = bide__file_open_cached(AT_FDCWD, path,
+                                            O_PATH | O_CLOEXEC | (flags & AT_SYMLINK_NOFOLLOW ? O_NOFOLLOW : 0), false);
 
     if (descriptor < 0)
         return descriptor == -EMFILE || descriptor == -ENFILE ? -EAGAIN : descriptor;

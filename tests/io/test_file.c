@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 
 static const struct {
     const char *mode;
@@ -396,5 +397,43 @@ bide_test(flags_and_permissions)
     check_eq(bide_file_stat(file, &status), 0);
     check_eq(status.st_mode & 0777, 0600);
     check_eq(status.st_size, 6);
+    return 0;
+}
+
+/* A path from outside never leads out of the directory; twice each, by a thread and in place. */
+bide_test(beneath_a_directory)
+{
+    static const struct {
+        const char *path;
+        int error;
+    } paths[] = { { "file", 0 },         { "a/../file", 0 },       { "inside", 0 },
+                  { "a/up", 0 },         { "../secret", -EXDEV },  { "a/../../secret", -EXDEV },
+                  { "outside", -EXDEV }, { "absolute", -EXDEV },   { "/etc/passwd", -EXDEV },
+                  { "none", -ENOENT },   { "file/none", -ENOTDIR } };
+
+    check_eq(mkdir(in_directory("root"), 0700), 0);
+    check_eq(mkdir(in_directory("root/a"), 0700), 0);
+    store("secret", "secret", 6);
+    store("root/file", "shown", 5);
+    check_eq(symlink("file", in_directory("root/inside")), 0);
+    check_eq(symlink("../file", in_directory("root/a/up")), 0);
+    check_eq(symlink("../secret", in_directory("root/outside")), 0);
+    check_eq(symlink("/etc/passwd", in_directory("root/absolute")), 0);
+    int root = open(in_directory("root"), O_PATH | O_DIRECTORY | O_CLOEXEC);
+    for (size_t i = 0; i < 2 * sizeof paths / sizeof paths[0]; i++) {
+        bide_file *file = NULL;
+        char data[8] = "";
+        int err = bide_file_open_beneath(root, paths[i / 2].path, &file);
+
+        if (err < 0)
+            check(strstr(bide_strerror(err), paths[i / 2].path) != NULL);
+        check_eq(err, paths[i / 2].error);
+        if (err == 0) {
+            check_eq(bide_file_read(file, data, sizeof data), 5);
+            check_str(data, "shown");
+        }
+        bide_file_close(file);
+    }
+    close(root);
     return 0;
 }
