@@ -37,6 +37,7 @@ if(BIDE_BUILD_BENCH)
     foreach(target ${BIDE_PROGRAMS})
         bide_apply_flags(${target})
         target_include_directories(${target} PRIVATE ${PROJECT_SOURCE_DIR}/src)
+        target_link_libraries(${target} PRIVATE m)
     endforeach()
 endif()
 

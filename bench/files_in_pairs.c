@@ -7,7 +7,7 @@
  * it woke at worst, and at the 99th of 100. Prints the best and the median round and the median of the ratios, round by
  * round.
  *
- * Usage: bench_files [directory, default /tmp] [files, default 10000] [MiB of the large file, default 1024]
+ * Usage: files_in_pairs [directory, default /tmp] [files, default 10000] [MiB of the large file, default 1024]
  *                    [rounds, default 7]
  */
 #include <bide.h>
@@ -53,7 +53,7 @@ static double seconds_now(void)
 
 static void path_of(char *path, size_t size, const char *name, int number)
 {
-    snprintf(path, size, "%s/bench_files.%d/%s%d", directory, (int)getpid(), name, number);
+    snprintf(path, size, "%s/files_in_pairs.%d/%s%d", directory, (int)getpid(), name, number);
 }
 
 /* ---- many small files ---- */
@@ -296,7 +296,7 @@ static void prepare(void)
     char path[400], *data = calloc(1, PIECE_BYTES);
     int descriptor;
 
-    snprintf(path, sizeof path, "%s/bench_files.%d", directory, (int)getpid());
+    snprintf(path, sizeof path, "%s/files_in_pairs.%d", directory, (int)getpid());
     if (mkdir(path, 0700) < 0)
         fail(path);
     for (int i = 0; i < files; i++) {
@@ -320,7 +320,7 @@ static int clean_up(void)
 {
     char path[400];
 
-    snprintf(path, sizeof path, "%s/bench_files.%d", directory, (int)getpid());
+    snprintf(path, sizeof path, "%s/files_in_pairs.%d", directory, (int)getpid());
     return bide_rmtree(path);
 }
 bide_async(clean_up);
@@ -337,7 +337,7 @@ int main(int argc, char **argv)
     if (argc > 3)
         large = (int64_t)atoi(argv[3]) * PIECE_BYTES;
     if (rounds < 1 || rounds > ROUNDS_MAX || files < 1 || large < PIECE_BYTES) {
-        fprintf(stderr, "usage: bench_files [directory] [files] [MiB] [rounds, 1..%d]\n", ROUNDS_MAX);
+        fprintf(stderr, "usage: files_in_pairs [directory] [files] [MiB] [rounds, 1..%d]\n", ROUNDS_MAX);
         return 1;
     }
     prepare();
