@@ -8,6 +8,8 @@ set(BIDE_BACKENDS epoll io_uring)
 # The layers whose tests stand on libbide-test, the harness that users get. The others, without a loop, are below it.
 # Not on it: tests with a malloc of their own, and those that measure memory, which the harness uses too.
 set(BIDE_LAYERS_ON_LIBRARY loop task sync io tls client server semantics history)
+# Where time is what is tested, not the kernel: there it is virtual, so the order of events is the same on a busy machine.
+set(BIDE_LAYERS_ON_VIRTUAL_CLOCK loop task sync semantics history)
 set(BIDE_TESTS_NOT_ON_LIBRARY test_deep test_task test_server)
 
 set(slowness ${BIDE_SLOWNESS})
@@ -53,6 +55,9 @@ function(bide_add_test layer source)
     if(layer IN_LIST BIDE_LAYERS_ON_LIBRARY AND NOT own_malloc AND NOT file IN_LIST BIDE_TESTS_NOT_ON_LIBRARY)
         target_include_directories(${target} BEFORE PRIVATE ${PROJECT_SOURCE_DIR}/tests/harness/on_library)
         target_link_libraries(${target} PRIVATE bide-test ${BIDE_LIBRARIES})
+        if(layer IN_LIST BIDE_LAYERS_ON_VIRTUAL_CLOCK)
+            target_compile_definitions(${target} PRIVATE BIDE_TESTS_ON_VIRTUAL_CLOCK=1)
+        endif()
     else()
         target_link_libraries(${target} PRIVATE bide-harness ${BIDE_LIBRARIES})
     endif()

@@ -285,7 +285,7 @@ static int take_in_time(bide_lock *lock, int *ret_error, bool *ret_cancelled)
 }
 bide_async(take_in_time, bide_lock *, int *, bool *);
 
-bide_test(released_then_timed_out_before_it_runs_is_no_timeout)
+bide_test_in_real_time(released_then_timed_out_before_it_runs_is_no_timeout)
 {
     bide_lock lock = { 0 };
     int err, taken = -1;
@@ -307,7 +307,7 @@ bide_test(released_then_timed_out_before_it_runs_is_no_timeout)
     return err;
 }
 
-bide_test(timed_out_then_released_is_a_timeout_and_leaves_the_lock_free)
+bide_test_in_real_time(timed_out_then_released_is_a_timeout_and_leaves_the_lock_free)
 {
     bide_lock lock = { 0 };
     int err, taken = -1;

@@ -225,7 +225,7 @@ static int get_in_time(pair *queue, int *ret_error, int *ret_item)
 }
 bide_async(get_in_time, pair *, int *, int *);
 
-bide_test(P6_a_get_that_times_out_in_the_turn_of_the_put_loses_nothing)
+bide_test_in_real_time(P6_a_get_that_times_out_in_the_turn_of_the_put_loses_nothing)
 {
     for (int put_first = 0; put_first < 2; put_first++) {
         pair queue = { 0 };

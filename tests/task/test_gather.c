@@ -212,7 +212,7 @@ bide_test(wait_for_in_time)
     return bide_sleep(0);
 }
 
-bide_test(wait_for_times_out_after_the_cleanup) /* G1 */
+bide_test_in_real_time(wait_for_times_out_after_the_cleanup) /* G1 */
 {
     double start = bide_time();
 
@@ -280,7 +280,7 @@ static int wait_for_briefly(int *ret_result, int *ret_next)
 }
 bide_async(wait_for_briefly, int *, int *);
 
-bide_test(wait_for_done_and_cancelled_at_once) /* G7: the result, then the cancellation at the next wait */
+bide_test_in_real_time(wait_for_done_and_cancelled_at_once) /* G7: the result, then the cancellation at the next wait */
 {
     int result = 0, next = 0;
     bide_task *task = bide_create_task(NULL, bide_co(wait_for_briefly, &result, &next));
@@ -307,7 +307,7 @@ static int busy(double seconds)
 }
 bide_async(busy, double);
 
-bide_test(wait_for_done_and_expired_at_once) /* G8 differs: the result is never lost */
+bide_test_in_real_time(wait_for_done_and_expired_at_once) /* G8 differs: the result is never lost */
 {
     check_eq(bide_wait_for(bide_co(busy, 0.004), 0.002), 4);
     return bide_sleep(0);

@@ -68,7 +68,7 @@ bide_test(for_can_be_left_and_nested)
     return 0;
 }
 
-bide_test(for_in_a_timeout_ends_with_the_cancellation)
+bide_test_in_real_time(for_in_a_timeout_ends_with_the_cancellation)
 {
     int err, inner_err = 0, counter = 0;
 

@@ -46,7 +46,7 @@ static int ask(bide_loop *loop)
 }
 bide_async(ask, bide_loop *);
 
-bide_test(remote_call_value_and_error) /* Q4 */
+bide_test_in_real_time(remote_call_value_and_error) /* Q4 */
 {
     return bide_to_thread(bide_co(ask, bide_get_running_loop()));
 }
@@ -108,7 +108,8 @@ bide_test(remote_call_freed_before_its_end)
     return bide_sleep(0.005);
 }
 
-bide_test(remote_call_from_the_thread_of_the_loop) /* Q5: it can be started and cancelled, but not waited for */
+bide_test_in_real_time(
+    remote_call_from_the_thread_of_the_loop) /* Q5: it can be started and cancelled, but not waited for */
 {
     bide_remote_call *call;
 

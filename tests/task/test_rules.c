@@ -193,7 +193,7 @@ bide_test(r1_cancelled_accept_loses_no_connection)
 
 /* ---- R2: if it did happen you get the result, and the cancellation comes at the next wait ---- */
 
-bide_test(r2_sleep_that_is_over_stays_over)
+bide_test_in_real_time(r2_sleep_that_is_over_stays_over)
 {
     int first = 1, second = 1;
     bide_task *task = bide_create_task(NULL, bide_co(sleep_twice, 0.001, &first, &second));
@@ -254,7 +254,7 @@ bide_test(r2_join_that_is_fulfilled_gives_the_value)
     return 0;
 }
 
-bide_test(r2_received_bytes_are_delivered_though_cancelled)
+bide_test_in_real_time(r2_received_bytes_are_delivered_though_cancelled)
 {
     struct reader reader = { .result = 0 };
     char byte = 0;

@@ -124,7 +124,7 @@ static bool time_out_thread_call(double limit)
     return true;
 }
 
-bide_test(r5_timed_out_thread_call_returns_when_the_thread_is_done)
+bide_test_in_real_time(r5_timed_out_thread_call_returns_when_the_thread_is_done)
 {
     double limit = 0.005;
 
@@ -255,7 +255,7 @@ static int polite_cleanup(double *ret_seconds)
 }
 bide_async(polite_cleanup, double *);
 
-bide_test(r6_politeness_has_an_end)
+bide_test_in_real_time(r6_politeness_has_an_end)
 {
     double seconds = 0;
     bide_task *task = bide_create_task(NULL, bide_co(polite_cleanup, &seconds));

@@ -34,7 +34,7 @@ bide_test(shield_lets_a_cleanup_wait)
     return 0;
 }
 
-bide_test(shield_gives_way_after_its_grace)
+bide_test_in_real_time(shield_gives_way_after_its_grace)
 {
     int first = 1, after = 1;
     double start = bide_time();

@@ -8,7 +8,7 @@
 
 #include "notes.h"
 
-bide_test(sleep_is_never_too_short)
+bide_test_in_real_time(sleep_is_never_too_short)
 {
     const double lengths[] = { 1e-9, 1e-5, 0.0001, 0.001, 0.0015, 0.01 };
 
@@ -21,7 +21,7 @@ bide_test(sleep_is_never_too_short)
     return 0;
 }
 
-bide_test(sleep_counts_from_the_call_not_from_the_last_look_at_the_clock)
+bide_test_in_real_time(sleep_counts_from_the_call_not_from_the_last_look_at_the_clock)
 {
     for (double end = bide_time() + 0.02; bide_time() < end;)
         continue;
@@ -117,7 +117,7 @@ static int burn(int *steps)
 }
 bide_async(burn, int *);
 
-bide_test(sleep_is_not_starved_by_tasks_that_work_for_long)
+bide_test_in_real_time(sleep_is_not_starved_by_tasks_that_work_for_long)
 {
     static int steps; /* not in this frame: the task outlives it */
     bide_task *burner = bide_create_task(NULL, bide_co(burn, &steps));

@@ -94,7 +94,7 @@ static int wait_for_turns(atomic_int *counter)
 }
 bide_async(wait_for_turns, atomic_int *);
 
-bide_test(thread_does_not_stop_the_loop) /* Q1 */
+bide_test_in_real_time(thread_does_not_stop_the_loop) /* Q1 */
 {
     atomic_int counter = 0;
 

@@ -16,7 +16,7 @@ static int nap(double seconds)
 }
 bide_async(nap, double);
 
-bide_test(timeout_expires_and_the_task_goes_on) /* H5 */
+bide_test_in_real_time(timeout_expires_and_the_task_goes_on) /* H5 */
 {
     double start = bide_time();
     int err;
@@ -98,7 +98,7 @@ bide_test(timeout_nested_outer_expires)
     return 0;
 }
 
-bide_test(timeout_nested_both_expire_in_either_order) /* H2: only the outer one translates */
+bide_test_in_real_time(timeout_nested_both_expire_in_either_order) /* H2: only the outer one translates */
 {
     for (int inner_first = 0; inner_first < 2; inner_first++) {
         double now = bide_time();
@@ -135,7 +135,7 @@ static int expire_when_cancelled(int *ret_inside)
 }
 bide_async(expire_when_cancelled, int *);
 
-bide_test(timeout_and_cancel_together_is_a_cancel) /* H3 */
+bide_test_in_real_time(timeout_and_cancel_together_is_a_cancel) /* H3 */
 {
     int inside = 0;
     bide_task *task = bide_create_task(NULL, bide_co(expire_when_cancelled, &inside));
@@ -191,7 +191,7 @@ static void compute(double seconds)
         continue;
 }
 
-bide_test(timeout_counts_what_its_block_computes)
+bide_test_in_real_time(timeout_counts_what_its_block_computes)
 {
     int err, inner;
 
@@ -236,7 +236,7 @@ static int sleep_in_its_own_timeout(int *ret_err)
 }
 bide_async(sleep_in_its_own_timeout, int *);
 
-bide_test(timeout_around_the_eager_start_of_a_task_with_another)
+bide_test_in_real_time(timeout_around_the_eager_start_of_a_task_with_another)
 {
     double start = bide_time();
     int err, theirs = 1;
