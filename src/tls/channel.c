@@ -50,6 +50,12 @@ static int truncated(struct bide__tls *tls)
                           "the connection ended without a goodbye (close_notify): something may be missing");
 }
 
+void bide__tls_release_buffers(struct bide__tls *tls)
+{
+    if (!bide__tls_bytes_size(&tls->input))
+        SSL_free_buffers(tls->openssl);
+}
+
 int bide__tls_fetch(struct bide__tls *tls)
 {
     bide_channel *below = &tls->below;
@@ -144,8 +150,10 @@ static int64_t tls_receive(bide_channel *channel, void *buffer, size_t size, boo
             return err;
         ERR_clear_error();
         int result = SSL_read_ex(tls->openssl, buffer, size, &count);
-        if (result > 0)
+        if (result > 0) {
+            bide__tls_release_buffers(tls);
             return (int64_t)count;
+        }
         enum need need = examine(tls, result);
         if (tls->failure)
             return bide__tls_fail_again(tls);
@@ -284,8 +292,10 @@ static int64_t tls_try_receive(bide_channel *channel, void *buffer, size_t size)
 
         ERR_clear_error();
         int result = SSL_read_ex(tls->openssl, buffer, size, &count);
-        if (result > 0)
+        if (result > 0) {
+            bide__tls_release_buffers(tls);
             return (int64_t)count;
+        }
         enum need need = examine(tls, result);
         if (tls->failure)
             return bide__tls_fail_again(tls);

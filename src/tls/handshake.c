@@ -19,6 +19,9 @@
 
 #include <bide/error.h>
 #include <bide/loop.h>
+#include <bide/scope.h>
+
+enum { HANDSHAKE_SECONDS = 60 /* that a server's client gets */ };
 
 struct bide__tls *bide__tls_of(bide_stream *stream)
 {
@@ -222,6 +225,7 @@ static int finish(struct bide__tls *tls)
     if (err < 0)
         return err;
     tls->established = true;
+    bide__tls_release_buffers(tls);
     bide__tls_flush_later(tls); /* tickets, or the last message: it has happened, whoever is slow to take that */
     return SSL_is_server(tls->openssl) ? 0 : tls->output_failure;
 }
@@ -292,6 +296,18 @@ int bide_tls_accept(bide_stream *stream, bide_tls_context *context)
     if (!context || !(context->setup->identity_count || context->setup->select))
         return bide_fail(-EINVAL, "TLS with %s: a server needs a context with a certificate", bide_peer_name(stream));
     return handshake(stream, context, true, NULL, NULL);
+}
+
+int bide_tls_wrap(bide_stream *stream, void *context)
+{
+    int err, result = -ECANCELED;
+
+    bide_timeout (HANDSHAKE_SECONDS, err)
+        err = result = bide_tls_accept(stream, context);
+    if (result == -ECANCELED && err == -ETIMEDOUT)
+        return bide_fail(-ETIMEDOUT, "TLS with %s: no handshake within %d s", bide_peer_name(stream),
+                         HANDSHAKE_SECONDS);
+    return err;
 }
 
 int bide_open_tls_connection(const char *host, int port, bide_tls_context *context, bide_stream **ret_stream)

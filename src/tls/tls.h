@@ -194,6 +194,9 @@ void bide__tls_destroy(struct bide__tls *tls, bool abort);
 
 extern const bide_transport bide__transport_tls;
 
+/* Has OpenSSL give its buffers back when there is nothing in them: SSL_MODE_RELEASE_BUFFERS alone leaves one. */
+void bide__tls_release_buffers(struct bide__tls *tls);
+
 /* Waits for input from below. 0 (also at its end), or an error. */
 int bide__tls_fetch(struct bide__tls *tls);
 

@@ -236,3 +236,52 @@ bide_test(no_loop_no_tls)
     close_ends(ends);
     return 0;
 }
+
+/* ---- servers ---- */
+
+static int echo(bide_stream *stream, void *argument)
+{
+    char text[64];
+
+    (void)argument;
+    for (ssize_t count; (count = bide(bide_read(stream, text, sizeof text))) > 0;)
+        bide(bide_write(stream, text, (size_t)count));
+    return 0;
+}
+
+static int serve(bide_listener *listener, const bide_serve_options *options)
+{
+    return bide_serve_listener(listener, echo, NULL, options);
+}
+bide_async(serve, bide_listener *, const bide_serve_options *);
+
+bide_test(a_server_that_wraps, .real_clock = true)
+{
+    const bide_serve_options options = { .wrap = bide_tls_wrap, .wrap_argument = zoo()->serving, .quiet = true };
+    bide_listener *listener;
+    bide_stream *stream, *stranger;
+    char text[8] = "";
+
+    bide(bide_listen("127.0.0.1", 0, &listener));
+    int port = bide_listener_port(listener);
+    bide_task *server = bide_create_task(NULL, bide_co(serve, listener, &options));
+    check_eq(bide_open_connection("127.0.0.1", port, &stranger), 0); /* who says nothing holds up nobody */
+    check_eq(bide_open_tls_connection("localhost", port, zoo()->trusting, &stream), 0);
+    check_eq(bide_write(stream, "hello", 5), 5);
+    check_eq(bide_read_exactly(stream, text, 5), 0);
+    check_str(text, "hello");
+    bide_close(stream);
+    bide_close(stranger);
+    bide_cancel(server);
+    check_error(bide_join(server), ECANCELED);
+    return 0;
+}
+
+bide_test(who_says_nothing_is_let_go)
+{
+    struct ends ends = open_ends(0);
+
+    check_error(bide_tls_wrap(ends.server, zoo()->serving), ETIMEDOUT, "no handshake within 60 s");
+    close_ends(ends);
+    return 0;
+}
