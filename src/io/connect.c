@@ -41,6 +41,7 @@ struct race {
     bide_group *group;                 /* of the attempts, while there is one */
     struct bide__wait_list waiting;    /* the caller, for the end of the last attempt */
     int *errors;                       /* of each attempt; 0: not ended, or not begun */
+    int one_error;                     /* what `errors` points to when there is one address */
 };
 
 /* ---- one attempt ---- */
@@ -267,14 +268,14 @@ static int finish(struct race *race, int err, const char *host, int port, bide_s
 static int run_race(struct race *race, const char *host, int port, bide_stream **ret_stream)
 {
     const size_t first = race->options.interleave > 0 ? (size_t)race->options.interleave : 1;
-    int one_error = 0, err;
+    int err;
 
     keep_family(race->addresses, race->options.family);
     if (!race->addresses->count)
         return bide_fail(BIDE_ERESOLVE, "resolve '%s': no address of family %d", host, race->options.family);
     if (race->options.interleave >= 0)
         interleave(race->addresses, first);
-    race->errors = race->addresses->count > 1 ? calloc(race->addresses->count, sizeof *race->errors) : &one_error;
+    race->errors = race->addresses->count > 1 ? calloc(race->addresses->count, sizeof *race->errors) : &race->one_error;
     if (!race->errors)
         return bide_fail(-ENOMEM, "connect to %s:%d: no memory", host, port);
     if (race->addresses->count == 1 || race->options.happy_eyeballs_delay > 1e9)
@@ -282,7 +283,7 @@ static int run_race(struct race *race, const char *host, int port, bide_stream *
     else
         err = try_side_by_side(race);
     err = finish(race, err, host, port, ret_stream);
-    if (race->errors != &one_error)
+    if (race->errors != &race->one_error)
         free(race->errors);
     return err;
 }
