@@ -7,8 +7,10 @@
 #ifndef BIDE_H
 #define BIDE_H
 
+#include <bide/address.h>    /* addresses as values */
 #include <bide/connect.h>    /* TCP connections with options */
 #include <bide/coro.h>       /* coroutine values: bide_async, bide_co */
+#include <bide/datagram.h>   /* UDP and Unix datagrams */
 #include <bide/descriptor.h> /* waiting for descriptors of other libraries */
 #include <bide/dns.h>        /* names and addresses of hosts */
 #include <bide/error.h>      /* bide(), codes, messages */

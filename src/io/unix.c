@@ -50,21 +50,21 @@ void bide__socket_file_remove(struct bide__socket_file *file)
     free(file);
 }
 
-static int open_socket(void)
+static int open_socket(int type)
 {
-    int descriptor = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    int descriptor = socket(AF_UNIX, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 
     return descriptor < 0 ? -errno : descriptor;
 }
 
 /* Whether the path is a socket that nobody listens on. */
-static bool is_stale(const struct bide__unix_address *address)
+static bool is_stale(const struct bide__unix_address *address, int type)
 {
     struct stat status;
 
     if (lstat(address->address.sun_path, &status) < 0 || !S_ISSOCK(status.st_mode))
         return false;
-    int descriptor = open_socket();
+    int descriptor = open_socket(type);
     if (descriptor < 0)
         return false;
     bool refused =
@@ -73,14 +73,14 @@ static bool is_stale(const struct bide__unix_address *address)
     return refused;
 }
 
-static int bind_path(int descriptor, const struct bide__unix_address *address)
+static int bind_path(int descriptor, int type, const struct bide__unix_address *address)
 {
     const struct sockaddr *any = (const struct sockaddr *)&address->address;
 
     if (bind(descriptor, any, address->size) == 0)
         return 0;
     int err = -errno;
-    if (err != -EADDRINUSE || !address->address.sun_path[0] || !is_stale(address))
+    if (err != -EADDRINUSE || !address->address.sun_path[0] || !is_stale(address, type))
         return err;
     unlink(address->address.sun_path);
     return bind(descriptor, any, address->size) < 0 ? -errno : 0;
@@ -101,12 +101,11 @@ static struct bide__socket_file *note_file(const char *path)
     return file;
 }
 
-/* Binds and listens. 0 or -errno; the file is removed again when something fails after it was made. */
-static int bind_and_listen(int descriptor, const struct bide__unix_address *address, int backlog, mode_t mode,
-                           struct bide__socket_file **ret_file)
+int bide__unix_bind(int descriptor, int type, const struct bide__unix_address *address, mode_t mode,
+                    struct bide__socket_file **ret_file)
 {
     const char *path = address->address.sun_path;
-    int err = bind_path(descriptor, address);
+    int err = bind_path(descriptor, type, address);
 
     *ret_file = NULL;
     if (err < 0)
@@ -115,7 +114,21 @@ static int bind_and_listen(int descriptor, const struct bide__unix_address *addr
         unlink(path);
         return -ENOMEM;
     }
-    if ((*path && mode && chmod(path, mode) < 0) || listen(descriptor, backlog ? backlog : BIDE__BACKLOG) < 0) {
+    if (*path && mode && chmod(path, mode) < 0) {
+        err = -errno;
+        bide__socket_file_remove(*ret_file);
+        *ret_file = NULL;
+    }
+    return err;
+}
+
+/* Binds and listens. 0 or -errno; the file is removed again when something fails after it was made. */
+static int bind_and_listen(int descriptor, const struct bide__unix_address *address, int backlog, mode_t mode,
+                           struct bide__socket_file **ret_file)
+{
+    int err = bide__unix_bind(descriptor, SOCK_STREAM, address, mode, ret_file);
+
+    if (err == 0 && listen(descriptor, backlog ? backlog : BIDE__BACKLOG) < 0) {
         err = -errno;
         bide__socket_file_remove(*ret_file);
         *ret_file = NULL;
@@ -130,7 +143,7 @@ int bide__unix_listen(const char *path, int backlog, mode_t mode, struct bide__s
 
     if (err < 0)
         return err;
-    int descriptor = open_socket();
+    int descriptor = open_socket(SOCK_STREAM);
     if (descriptor >= 0) {
         err = bind_and_listen(descriptor, &address, backlog, mode, ret_file);
         if (err == 0)
@@ -168,7 +181,7 @@ int bide_open_unix_connection(const char *path, bide_stream **ret_stream)
         err = bide__unix_address("connect to", path, &address);
     if (err < 0)
         return (int)err;
-    int descriptor = open_socket();
+    int descriptor = open_socket(SOCK_STREAM);
     if (descriptor < 0)
         return bide_fail(descriptor, "connect to unix:%s: %s", path, strerror(-descriptor));
     struct bide__op op = { .kind = BIDE__OP_CONNECT,

@@ -30,6 +30,13 @@ struct bide__socket_file {
 void bide__socket_file_remove(struct bide__socket_file *file);
 
 /*
+ * Binds a socket of this type (SOCK_STREAM, SOCK_DGRAM) to a path or an abstract name; a file that nobody uses any more
+ * is replaced. mode: as below. 0 and *ret_file (NULL for an abstract name), or -errno: no file is left.
+ */
+int bide__unix_bind(int descriptor, int type, const struct bide__unix_address *address, mode_t mode,
+                    struct bide__socket_file **ret_file);
+
+/*
  * Opens a socket that listens on a path or an abstract name; a file that nobody listens on is replaced. mode: the
  * file's permissions; 0: as the umask leaves them. A descriptor and *ret_file (NULL for an abstract name), or an error
  * with a message.

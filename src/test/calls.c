@@ -71,6 +71,16 @@ static bool is_stream(int descriptor)
            type == SOCK_STREAM;
 }
 
+/* What may say that it would block though it was ready: streams, and datagrams whose checksum was wrong. */
+static bool may_say_again(int descriptor)
+{
+    int type = 0;
+    socklen_t size = sizeof type;
+
+    return is_stream(descriptor) ||
+           (getsockopt(descriptor, SOL_SOCKET, SO_TYPE, &type, &size) == 0 && type == SOCK_DGRAM);
+}
+
 static bool is_socket(int descriptor)
 {
     struct stat status;
@@ -93,7 +103,7 @@ static bool interrupted(int descriptor, int code)
         return fail_with(EINTR);
     if (code && bide__fault_now(BIDE__FAULT_ERROR))
         return fail_with(code);
-    if (descriptor >= 0 && (fcntl(descriptor, F_GETFL) & O_NONBLOCK) && is_stream(descriptor) &&
+    if (descriptor >= 0 && (fcntl(descriptor, F_GETFL) & O_NONBLOCK) && may_say_again(descriptor) &&
         bide__fault_now(BIDE__FAULT_EAGAIN)) {
         arm_again(descriptor);
         return fail_with(EAGAIN);
@@ -253,6 +263,21 @@ AT_OFFSET(pwritev2);
 
 MESSAGE(sendmsg, const);
 MESSAGE(recvmsg, );
+
+BIDE__WRAP(int, sendmmsg, int descriptor, struct mmsghdr *messages, unsigned int count, int flags)
+{
+    BIDE__REAL(sendmmsg);
+
+    return !bide__quiet && interrupted(descriptor, ECONNRESET) ? -1 : real(descriptor, messages, count, flags);
+}
+
+BIDE__WRAP(int, recvmmsg, int descriptor, struct mmsghdr *messages, unsigned int count, int flags,
+           struct timespec *timeout)
+{
+    BIDE__REAL(recvmmsg);
+
+    return !bide__quiet && interrupted(descriptor, ECONNRESET) ? -1 : real(descriptor, messages, count, flags, timeout);
+}
 
 BIDE__WRAP(int, epoll_wait, int epoll, struct epoll_event *events, int count, int timeout)
 {
