@@ -8,27 +8,17 @@
 
 enum { CHUNK_BYTES = 16 * 1024 - 32, CHUNK_HEADER = 16 };
 
-void *bide__slab_take(struct bide__slab *slab)
+void *bide__slab_take_new(struct bide__slab *slab)
 {
-    if (!slab->free_blocks) {
-        char *chunk = malloc(CHUNK_BYTES);
+    char *chunk = malloc(CHUNK_BYTES);
 
-        if (!chunk)
-            return NULL;
-        *(void **)(void *)chunk = slab->chunks;
-        slab->chunks = chunk;
-        for (size_t at = CHUNK_HEADER; at + slab->block_size <= CHUNK_BYTES; at += slab->block_size)
-            bide__slab_give(slab, chunk + at);
-    }
-    void *block = slab->free_blocks;
-    slab->free_blocks = *(void **)block;
-    return block;
-}
-
-void bide__slab_give(struct bide__slab *slab, void *block)
-{
-    *(void **)block = slab->free_blocks;
-    slab->free_blocks = block;
+    if (!chunk)
+        return NULL;
+    *(void **)(void *)chunk = slab->chunks;
+    slab->chunks = chunk;
+    for (size_t at = CHUNK_HEADER; at + slab->block_size <= CHUNK_BYTES; at += slab->block_size)
+        bide__slab_give(slab, chunk + at);
+    return bide__slab_take(slab);
 }
 
 void bide__slab_free(struct bide__slab *slab)

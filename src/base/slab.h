@@ -11,10 +11,23 @@ struct bide__slab {
 };
 
 /* A block with undefined contents, aligned for pointers; NULL without memory. */
-void *bide__slab_take(struct bide__slab *slab);
+void *bide__slab_take_new(struct bide__slab *slab); /* when there is no free one */
+static inline void *bide__slab_take(struct bide__slab *slab)
+{
+    void *block = slab->free_blocks;
+
+    if (__builtin_expect(!block, 0))
+        return bide__slab_take_new(slab);
+    slab->free_blocks = *(void **)block;
+    return block;
+}
 
 /* Gives a block back; the last one given is the next one taken. */
-void bide__slab_give(struct bide__slab *slab, void *block);
+static inline void bide__slab_give(struct bide__slab *slab, void *block)
+{
+    *(void **)block = slab->free_blocks;
+    slab->free_blocks = block;
+}
 
 /* Frees all memory, with the blocks that are still taken. */
 void bide__slab_free(struct bide__slab *slab);

@@ -160,35 +160,54 @@ static inline void begin_turn(struct bide_loop *loop)
 }
 
 /* Nobody else is to run now: back to the loop, or to who started the running coroutine eagerly. */
-static inline void go_home(struct bide_loop *loop)
+static inline struct bide__context *choose_home(struct bide_loop *loop)
 {
-    struct bide__coroutine *self = loop->current;
-
     loop->current = NULL;
-    bide__context_switch(&self->context, loop->home);
+    return loop->home;
 }
 
-/* Switches to the coroutine at the head of the queue, which is this turn's. */
-static inline __attribute__((always_inline)) void hand_over(struct bide_loop *loop, uint32_t head)
+/* Who goes on when the running coroutine gives up the processor: who stands at the head of the queue, in this turn. */
+static inline __attribute__((always_inline)) struct bide__context *choose_next(struct bide_loop *loop, uint32_t head)
 {
-    struct bide__coroutine *self = loop->current;
     uintptr_t entry = loop->ready[head & loop->ready_mask];
     struct bide__coroutine *next = (struct bide__coroutine *)entry;
 
-    if (__builtin_expect(entry & BIDE__READY_CALLBACK, 0)) {
-        go_home(loop);
-        return;
-    }
+    if (__builtin_expect(entry & BIDE__READY_CALLBACK, 0))
+        return choose_home(loop);
     loop->ready_head = head + 1;
     loop->budget = BIDE__BUDGET;
-    if (next == self)
-        return;
     if (loop->batch_end - head > PREFETCHED) {
         prefetch_record(loop, head + PREFETCHED);
         prefetch_stack(loop, head + PREFETCHED / 2);
     }
     loop->current = next;
-    bide__context_switch(&self->context, &next->context);
+    return &next->context;
+}
+
+static inline __attribute__((always_inline)) void hand_over(struct bide_loop *loop, uint32_t head)
+{
+    struct bide__context *self = &loop->current->context, *next = choose_next(loop, head);
+
+    if (next != self)
+        bide__context_switch(self, next);
+}
+
+static inline void go_home(struct bide_loop *loop)
+{
+    struct bide__context *self = &loop->current->context;
+
+    bide__context_switch(self, choose_home(loop));
+}
+
+struct bide__context *bide__loop_next(struct bide_loop *loop)
+{
+    bide__countdowns_settle(loop);
+    if (loop->ready_head == loop->batch_end) {
+        if (loop->ready_head == loop->ready_tail || poll_is_due(loop))
+            return choose_home(loop);
+        begin_turn(loop);
+    }
+    return choose_next(loop, loop->ready_head);
 }
 
 static __attribute__((noinline)) void park_with_a_look_outside(struct bide_loop *loop)

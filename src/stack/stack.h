@@ -89,7 +89,11 @@ int bide__stack_pool_open(struct bide__stack_pool *pool, const struct bide__stac
 /* Calls on_discard for every idle warm stack and unmaps everything. Asserts that all stacks were given back. */
 void bide__stack_pool_close(struct bide__stack_pool *pool);
 
-/* The slow half of bide__stack_take(). */
+/* The two halves of bide__stack_take(): NULL where only a fresh one is left, and the slow half for that. */
+static inline void *bide__stack_take_warm(struct bide__stack_pool *pool)
+{
+    return __builtin_expect(pool->idle_count == pool->cold_count, 0) ? NULL : pool->idle[--pool->idle_count];
+}
 void *bide__stack_take_fresh(struct bide__stack_pool *pool, bool *ret_fresh);
 
 /*
@@ -100,10 +104,12 @@ void *bide__stack_take_fresh(struct bide__stack_pool *pool, bool *ret_fresh);
  */
 static inline void *bide__stack_take(struct bide__stack_pool *pool, bool *ret_fresh)
 {
-    if (__builtin_expect(pool->idle_count == pool->cold_count, 0))
+    void *record = bide__stack_take_warm(pool);
+
+    if (__builtin_expect(!record, 0))
         return bide__stack_take_fresh(pool, ret_fresh);
     *ret_fresh = false;
-    return pool->idle[--pool->idle_count];
+    return record;
 }
 
 /*

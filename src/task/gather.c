@@ -17,7 +17,7 @@ int bide_gather_n(const bide_coroutine *coroutines, size_t count)
         return err;
     bide__group_begin(&group, task);
     for (size_t i = 0; i < count && err == 0; i++)
-        err = bide_start(&group, coroutines[i]);
+        err = bide__start(&group, &coroutines[i]);
     return bide__scope_close(&group.scope, err);
 }
 

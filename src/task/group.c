@@ -57,16 +57,10 @@ void bide__group_fail(struct bide_group *group, int err, const struct bide__fail
     bide__scope_cancel(&group->scope);
 }
 
-void bide__group_remove(struct bide_group *group, struct bide__record *child)
-{
-    *(child->previous ? &child->previous->next : &group->first) = child->next;
-    *(child->next ? &child->next->previous : &group->last) = child->previous;
-}
-
 void bide__group_child_ended(struct bide_group *group, struct bide__record *child, int result)
 {
     group->live--;
-    if (result == -ECANCELED)
+    if (__builtin_expect(result == -ECANCELED, 0))
         group->interrupted |= group->scope.effective;
     else if (bide__group_takes_for_failure(group, result))
         bide__group_fail(group, result, child->failure);

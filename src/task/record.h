@@ -30,18 +30,18 @@ struct bide__record {
     struct bide_scope root; /* most of it is never touched */
     /* the scope that bide_cancel() cancels: &root, or for main the one around the user's main */
     struct bide_scope *self;
+    const char *name;
+    const char *file;
+    int line;
+    unsigned cancelled_waits; /* debug mode: how often a wait said -ECANCELED since the task was cancelled */
+    int *ret_result;          /* where to store the result, or NULL */
     int (*entry)(void *arguments);
     void *arguments;
-    int *ret_result;                      /* where to store the result, or NULL */
     struct bide_group *group;             /* the owner; NULL: the main task */
     struct bide__record *next, *previous; /* siblings */
     struct bide_task *handle;             /* NULL: nobody asked for one */
     struct bide__failure *failure;        /* message and trace of the last error */
     struct bide__binding *bindings;       /* task-locals */
-    const char *name;
-    const char *file;
-    int line;
-    unsigned cancelled_waits; /* debug mode: how often a wait said -ECANCELED since the task was cancelled */
     char inline_arguments[BIDE__INLINE_ARGUMENTS] __attribute__((aligned(16)));
 };
 
@@ -114,6 +114,9 @@ static inline struct bide__run *bide__run_of(const struct bide_loop *loop)
  */
 struct bide__record *bide__spawn(struct bide_loop *loop, struct bide_group *group,
                                  const struct bide_coroutine *coroutine, bool with_handle, int *ret_error);
+
+/* bide_start, for a coroutine that need not be copied. */
+int bide__start(struct bide_group *group, const struct bide_coroutine *coroutine);
 
 /* Gives a living task a handle if it has none. NULL without memory. */
 struct bide_task *bide__handle_of(struct bide__record *record);

@@ -54,7 +54,11 @@ static inline bool bide__group_takes_for_failure(const bide_group *group, int re
  * A child of the group has ended: it is no longer one that could be cancelled; then, now or a turn later, the group
  * learns of it. Its record is still whole.
  */
-void bide__group_remove(struct bide_group *group, struct bide__record *child);
+static inline void bide__group_remove(struct bide_group *group, struct bide__record *child)
+{
+    *(child->previous ? &child->previous->next : &group->first) = child->next;
+    *(child->next ? &child->next->previous : &group->last) = child->previous;
+}
 void bide__group_child_ended(struct bide_group *group, struct bide__record *child, int result);
 
 /*

@@ -3,8 +3,8 @@
  *
  * spawn takes a pooled stack, copies the arguments, and queues the record: about ten stores when the stack is warm.
  * The stack's flow of control loops in its trampoline, so a stack that was used before only needs its record filled
- * in; when a task ends it gives its stack back and parks in the trampoline. Arguments that do not fit the record are
- * placed below it, which needs the trampoline to be made anew.
+ * in, where it is not the same for each task; when a task ends it gives its stack back and parks in the trampoline.
+ * Arguments that do not fit the record are placed below it, which needs the trampoline to be made anew.
  *
  * A handle is a separate small block, made only when somebody asks: it outlives the task, until its group ends or it
  * is forgotten; the stack does not.
@@ -64,6 +64,16 @@ void bide__handle_end(struct bide__run *run, struct bide__record *record, int re
         bide__handle_free(run, task);
 }
 
+/* What a task that has failed has failed with, and where. */
+static __attribute__((noinline)) int explain(struct bide__record *record, int result)
+{
+    result = bide__scope_unescape(record, result);
+    if (result != -ECANCELED)
+        bide__failure_trace(&record->failure, result,
+                            (struct bide__trace_line){ record->name, record->file, record->line, 1 });
+    return result;
+}
+
 /*
  * The end of a task: hands on its result, then gives its stack back. The record may be another task's when this
  * function has returned.
@@ -75,15 +85,13 @@ static void finish(struct bide__record *record, int result)
     struct bide_group *group = record->group;
 
     assert(record->scope == &record->root);
-    result = bide__scope_unescape(record, result);
-    if (result < 0 && result != -ECANCELED)
-        bide__failure_trace(&record->failure, result,
-                            (struct bide__trace_line){ record->name, record->file, record->line, 1 });
+    if (__builtin_expect(result < 0, 0))
+        result = explain(record, result);
     if (record->ret_result)
         *record->ret_result = result;
     if (__builtin_expect(loop->debug, 0))
         bide__debug_task_ended(record);
-    bool fails = group && bide__group_takes_for_failure(group, result) && !loop->stepping;
+    bool fails = result < 0 && group && bide__group_takes_for_failure(group, result) && !loop->stepping;
     uint32_t place = loop->ready_tail;
     if (fails)
         bide__ready_push(loop, (uintptr_t)record); /* before those who join it */
@@ -91,9 +99,9 @@ static void finish(struct bide__record *record, int result)
         bide__handle_end(run, record, result);
     else if (__builtin_expect(result < 0, 0) && group == run->background && group)
         bide__report_unread(loop, record->name, result, record->failure);
-    if (group) {
+    if (__builtin_expect(group != NULL, 1)) {
         bide__group_remove(group, record);
-        if (fails)
+        if (__builtin_expect(fails, 0))
             bide__park(loop); /* the others are cancelled in the next turn, where asyncio's callback would do it */
         else
             group->last_end = place;
@@ -116,80 +124,127 @@ static void trampoline(void *argument)
 
     for (;;) {
         finish(record, record->entry(record->arguments));
-        bide__park(record->loop);
+        bide__context_enter(&record->coroutine.context, bide__loop_next(record->loop));
     }
 }
 
-static void place_arguments(struct bide__record *record, const struct bide_coroutine *coroutine, bool fresh)
+/* What a stack without contents is given once: its flow of control, and what of its record never changes. */
+static void furnish(struct bide_loop *loop, struct bide__record *record)
 {
-    struct bide_loop *loop = record->loop;
     void *low, *high;
 
-    record->arguments = record->inline_arguments;
-    if (coroutine->size > sizeof record->inline_arguments || fresh) {
-        bide__stack_bounds(&loop->stacks, record, &low, &high);
-        if (coroutine->size > sizeof record->inline_arguments)
-            record->arguments = high = (char *)high - ((coroutine->size + 63) & ~(size_t)63);
-        if (!fresh)
-            bide__context_release(&record->coroutine.context);
-        if (record->arguments != record->inline_arguments)
-            bide__valgrind_request(0, VALGRIND_MAKE_UNDEFINED, (uintptr_t)record->arguments, coroutine->size);
-        bide__context_make(&record->coroutine.context, low, high, trampoline, record);
-    }
-    if (coroutine->size)
-        memcpy(record->arguments, coroutine->arguments, coroutine->size);
+    record->loop = loop;
+    record->self = &record->root;
+    record->root.task = record;
+    record->root.kind = BIDE__SCOPE_TASK;
+    bide__stack_bounds(&loop->stacks, record, &low, &high);
+    bide__context_make(&record->coroutine.context, low, high, trampoline, record);
 }
 
-static void fill_in(struct bide__record *record, struct bide_group *group, const struct bide_coroutine *coroutine)
+static __attribute__((noinline)) struct bide__record *take_fresh(struct bide_loop *loop, const char *name,
+                                                                 int *ret_error)
 {
+    size_t live = bide__run_of(loop)->live;
+    bool fresh;
+    struct bide__record *record = bide__stack_take_fresh(&loop->stacks, &fresh);
+
+    if (record) {
+        furnish(loop, record);
+        return record;
+    }
+    *ret_error = errno == EAGAIN
+                     ? bide_fail(-EAGAIN, "start task '%s': %zu tasks are alive, the limit", name, live)
+                     : bide_fail(-ENOMEM, "start task '%s': no memory for a stack (%zu tasks are alive)", name, live);
+    return NULL;
+}
+
+/* Arguments that do not fit into the record lie below it, and the stack begins below them. */
+static __attribute__((noinline)) void *make_room(struct bide__record *record, size_t size)
+{
+    void *low, *high;
+
+    bide__stack_bounds(&record->loop->stacks, record, &low, &high);
+    high = (char *)high - ((size + 63) & ~(size_t)63);
+    bide__context_release(&record->coroutine.context);
+    bide__valgrind_request(0, VALGRIND_MAKE_UNDEFINED, (uintptr_t)high, size);
+    bide__context_make(&record->coroutine.context, low, high, trampoline, record);
+    return high;
+}
+
+static inline void fill_in(struct bide__record *record, struct bide_group *group,
+                           const struct bide_coroutine *coroutine)
+{
+    struct bide__record *self = bide__current();
+
     record->waiter = NULL;
-    record->self = &record->root;
     record->entry = coroutine->entry;
     record->escaped = 0;
     record->ret_result = NULL;
     record->group = group;
     record->handle = NULL;
     record->failure = NULL;
-    record->bindings = bide__bindings_share(*bide__bindings_place());
+    record->bindings = bide__bindings_share(self ? self->bindings : *bide__bindings_place());
     record->name = coroutine->name;
     record->file = coroutine->file;
     record->line = coroutine->line;
     record->cancelled_waits = 0;
+    record->scope = &record->root;
+    record->root.parent = group ? &group->scope : NULL;
     record->root.cancelled = record->root.closed = false;
-    bide__scope_begin(&record->root, record, group ? &group->scope : NULL, BIDE__SCOPE_TASK);
+    record->root.effective = group && group->scope.effective;
+    record->arguments = __builtin_expect(coroutine->size > sizeof record->inline_arguments, 0)
+                            ? make_room(record, coroutine->size)
+                            : record->inline_arguments;
+    if (coroutine->size)
+        memcpy(record->arguments, coroutine->arguments, coroutine->size);
 }
 
-struct bide__record *bide__spawn(struct bide_loop *loop, struct bide_group *group,
-                                 const struct bide_coroutine *coroutine, bool with_handle, int *ret_error)
+/* There is no memory for its handle. It has not run: takes it back without a trace. */
+static __attribute__((noinline)) int take_back(struct bide__record *record)
 {
-    struct bide__run *run = bide__run_of(loop);
-    bool fresh;
+    struct bide_loop *loop = record->loop;
+    int err = bide_fail(-ENOMEM, "start task '%s': no memory for its handle", record->name);
 
+    if (record->group) {
+        bide__group_remove(record->group, record);
+        record->group->live--;
+    }
+    bide__bindings_release(record->bindings);
+    bide__run_of(loop)->live--;
+    bide__ready_unreserve(loop);
+    bide__stack_give(&loop->stacks, record);
+    return err;
+}
+
+static __attribute__((noinline)) int fail_too_large(const struct bide_loop *loop,
+                                                    const struct bide_coroutine *coroutine)
+{
+    return bide_fail(-ENOMEM, "start task '%s': %zu bytes of arguments do not fit on a stack of %zu", coroutine->name,
+                     coroutine->size, loop->stacks.options.stack_size);
+}
+
+static inline __attribute__((always_inline)) struct bide__record *spawn(struct bide_loop *loop,
+                                                                        struct bide_group *group,
+                                                                        const struct bide_coroutine *coroutine,
+                                                                        bool with_handle, int *ret_error)
+{
     if (__builtin_expect(loop->debug, 0))
         bide__coroutine_taken(coroutine->arguments);
-    if (coroutine->size > loop->stacks.options.stack_size / 2) {
-        *ret_error = bide_fail(-ENOMEM, "start task '%s': %zu bytes of arguments do not fit on a stack of %zu",
-                               coroutine->name, coroutine->size, loop->stacks.options.stack_size);
+    if (__builtin_expect(coroutine->size > loop->stacks.options.stack_size / 2, 0)) {
+        *ret_error = fail_too_large(loop, coroutine);
         return NULL;
     }
-    if (bide__ready_reserve(loop) < 0) {
+    if (__builtin_expect(bide__ready_reserve(loop) < 0, 0)) {
         *ret_error = bide_fail(-ENOMEM, "start task '%s': no memory for the ready queue", coroutine->name);
         return NULL;
     }
-    struct bide__record *record = bide__stack_take(&loop->stacks, &fresh);
-    if (!record) {
-        *ret_error =
-            errno == EAGAIN
-                ? bide_fail(-EAGAIN, "start task '%s': %zu tasks are alive, the limit", coroutine->name, run->live)
-                : bide_fail(-ENOMEM, "start task '%s': no memory for a stack (%zu tasks are alive)", coroutine->name,
-                            run->live);
+    struct bide__record *record = bide__stack_take_warm(&loop->stacks);
+    if (__builtin_expect(!record, 0) && !(record = take_fresh(loop, coroutine->name, ret_error))) {
         bide__ready_unreserve(loop);
         return NULL;
     }
-    record->loop = loop;
-    place_arguments(record, coroutine, fresh);
     fill_in(record, group, coroutine);
-    run->live++;
+    bide__run_of(loop)->live++;
     if (group) {
         assert(!group->scope.closed && "a task was started in a group that has ended");
         record->next = NULL;
@@ -198,22 +253,18 @@ struct bide__record *bide__spawn(struct bide_loop *loop, struct bide_group *grou
         group->last = record;
         group->live++;
     }
-    if (with_handle && !bide__handle_of(record)) {
-        /* it has not run: take it back without a trace */
-        *ret_error = bide_fail(-ENOMEM, "start task '%s': no memory for its handle", coroutine->name);
-        if (group) {
-            *(record->previous ? &record->previous->next : &group->first) = NULL;
-            group->last = record->previous;
-            group->live--;
-        }
-        bide__bindings_release(record->bindings);
-        run->live--;
-        bide__ready_unreserve(loop);
-        bide__stack_give(&loop->stacks, record);
+    if (with_handle && __builtin_expect(!bide__handle_of(record), 0)) {
+        *ret_error = take_back(record);
         return NULL;
     }
     bide__ready_push(loop, (uintptr_t)record);
     return record;
+}
+
+struct bide__record *bide__spawn(struct bide_loop *loop, struct bide_group *group,
+                                 const struct bide_coroutine *coroutine, bool with_handle, int *ret_error)
+{
+    return spawn(loop, group, coroutine, with_handle, ret_error);
 }
 
 /* The group a task is to be started in, for NULL the run's own; NULL outside of a loop. */
@@ -229,9 +280,9 @@ static inline struct bide__record *start(struct bide_group *group, const struct 
                                          bool with_handle, int *ret_error)
 {
     struct bide_group *owner = group_or_background(group);
-    struct bide__record *record = bide__spawn(owner->loop, owner, coroutine, with_handle, ret_error);
+    struct bide__record *record = spawn(owner->loop, owner, coroutine, with_handle, ret_error);
 
-    if (!record && !owner->keep_going)
+    if (__builtin_expect(!record, 0) && !owner->keep_going)
         bide__group_fail(owner, *ret_error, *bide__failure_place());
     return record;
 }
@@ -282,6 +333,11 @@ bide_task *bide_create_task_eager(bide_group *group, bide_coroutine coroutine)
 int bide_start(bide_group *group, bide_coroutine coroutine)
 {
     return start_task(group, &coroutine, false);
+}
+
+int bide__start(struct bide_group *group, const struct bide_coroutine *coroutine)
+{
+    return start_task(group, coroutine, false);
 }
 
 int bide_start_eager(bide_group *group, bide_coroutine coroutine)
