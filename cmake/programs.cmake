@@ -36,6 +36,17 @@ if(BIDE_BUILD_EXAMPLES)
     endforeach()
 endif()
 
+# bide inside the loop of libuv, if that is installed.
+find_library(BIDE_UV_LIBRARY uv)
+find_path(BIDE_UV_HEADERS uv.h)
+if(BIDE_BUILD_EXAMPLES AND BIDE_UV_LIBRARY AND BIDE_UV_HEADERS AND NOT CMAKE_CROSSCOMPILING)
+    add_executable(example-guest-uv examples/guest/uv.c)
+    bide_apply_user_flags(example-guest-uv)
+    target_include_directories(example-guest-uv SYSTEM PRIVATE ${BIDE_UV_HEADERS})
+    target_link_libraries(example-guest-uv PRIVATE ${BIDE_LIBRARIES} ${BIDE_UV_LIBRARY} m)
+    set_target_properties(example-guest-uv PROPERTIES OUTPUT_NAME uv RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/examples/guest)
+endif()
+
 if(BIDE_BUILD_BENCH)
     bide_programs(bench bench)
     foreach(target ${BIDE_PROGRAMS})

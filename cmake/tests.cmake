@@ -123,6 +123,13 @@ if(Python3_FOUND AND NOT CMAKE_CROSSCOMPILING)
         bide_register_test(seed "" ${Python3_EXECUTABLE} tests/seed/check-seed --build ${PROJECT_BINARY_DIR})
         set_tests_properties(seed PROPERTIES RUN_SERIAL TRUE LABELS seed) # it measures when each line arrives
     endif()
+    if(TARGET example-guest-uv)
+        foreach(backend ${BIDE_BACKENDS})
+            bide_register_test(example.guest.${backend} "BIDE_BACKEND=${backend}" example-guest-uv)
+            set_tests_properties(example.guest.${backend} PROPERTIES LABELS "example;${backend}" PASS_REGULAR_EXPRESSION
+                "guest: from a program\nhost: the guest has left; the clock went on")
+        endforeach()
+    endif()
     if(NOT BIDE_SANITIZE)
         bide_register_test(readme "CC=${CMAKE_C_COMPILER}" ${Python3_EXECUTABLE} tools/run-readme --build ${PROJECT_BINARY_DIR})
         set_tests_properties(readme PROPERTIES LABELS readme)

@@ -17,6 +17,7 @@
 #include <bide/file.h>       /* files */
 #include <bide/future.h>     /* a result that will be there later */
 #include <bide/generator.h>  /* loops over what may wait, and generators */
+#include <bide/guest.h>      /* a loop inside the loop of somebody else */
 #include <bide/local.h>      /* task-locals */
 #include <bide/loop.h>       /* the callback-level API */
 #include <bide/path.h>       /* the file system */

@@ -46,6 +46,12 @@ struct bide__backend {
 
     /* The descriptor is about to be closed: forget what is registered for it. No operation is in progress on it. */
     void (*forget)(struct bide_loop *loop, int descriptor);
+
+    /*
+     * For a loop that sleeps in somebody else's poll() (loop->is_guest; then wait leaves nothing that was submitted
+     * unknown to the kernel): the backend's descriptor, which is readable whenever wait would deliver something.
+     */
+    int (*descriptor)(struct bide_loop *loop);
 };
 
 extern const struct bide__backend bide__backend_epoll;

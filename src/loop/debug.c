@@ -82,13 +82,15 @@ void bide__debug_step(struct bide_loop *loop, const char *what, int64_t nanoseco
         say_unguarded(loop);
 }
 
-int bide__debug_other_thread(const struct bide_loop *loop, const char *call)
+int bide__debug_other_thread(struct bide_loop *loop, const char *call)
 {
-    int thread = atomic_load_explicit(&((struct bide_loop *)(uintptr_t)loop)->thread, memory_order_relaxed);
+    int thread = atomic_load_explicit(&loop->thread, memory_order_relaxed);
     int self = bide__debug_thread();
 
-    if (thread == 0 || thread == self)
+    if (thread == 0 || thread == self) {
+        bide__loop_touched(loop);
         return 0;
+    }
     if (loop->debug)
         fprintf(stderr,
                 "bide: %s was called from thread %d for a loop that runs in thread %d; use bide_call_soon_threadsafe\n",

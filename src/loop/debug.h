@@ -27,14 +27,13 @@ void bide__debug_describe(const struct bide_loop *loop, uintptr_t entry, char wh
 void bide__debug_step(struct bide_loop *loop, const char *what, int64_t nanoseconds);
 
 /* The slow half of bide__debug_check_thread. */
-int bide__debug_other_thread(const struct bide_loop *loop, const char *call);
+int bide__debug_other_thread(struct bide_loop *loop, const char *call);
 
 /*
  * For calls that belong to the loop's own thread: 0, or -EPERM when the loop runs in another one just now; in debug
- * mode with a message. A loop that does not run may be called by who keeps it.
+ * mode with a message. A loop that does not run may be called by who keeps it; a guest is woken for that.
  */
-static inline int bide__debug_check_thread(const struct bide_loop *loop, const struct bide_loop *running,
-                                           const char *call)
+static inline int bide__debug_check_thread(struct bide_loop *loop, const struct bide_loop *running, const char *call)
 {
     return __builtin_expect(loop == running, 1) ? 0 : bide__debug_other_thread(loop, call);
 }

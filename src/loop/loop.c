@@ -328,7 +328,7 @@ void bide__loop_step_into(struct bide_loop *loop, struct bide__coroutine *corout
     loop->batch_end = end;
 }
 
-static int64_t time_to_wait(struct bide_loop *loop)
+int64_t bide__loop_time_to_wait(struct bide_loop *loop)
 {
     if (loop->ready_head != loop->ready_tail)
         return 0;
@@ -415,7 +415,7 @@ static void poll(struct bide_loop *loop)
     if (__builtin_expect(loop->virtual_clock, 0))
         gather_events_virtually(loop);
     else
-        gather_events(loop, time_to_wait(loop));
+        gather_events(loop, bide__loop_time_to_wait(loop));
     after_poll(loop);
 }
 
@@ -469,6 +469,24 @@ void bide__loop_turn(struct bide_loop *loop)
     bide__loop_hurry(loop);
     run_one_batch(loop);
     leave(loop, outer);
+}
+
+void bide__loop_run_for(struct bide_loop *loop, int64_t nanoseconds, const bool *stop)
+{
+    struct bide_loop *outer = enter(loop);
+    const int64_t end = bide__clock_now() + nanoseconds;
+
+    gather_events(loop, 0);
+    after_poll(loop);
+    while (!*stop && loop->ready_head != loop->ready_tail) {
+        run_one_batch(loop);
+        gather_events(loop, 0);
+        after_poll(loop);
+        if (bide__clock_now() >= end)
+            break;
+    }
+    leave(loop, outer);
+    bide__wake_begin_sleep(loop);
 }
 
 static int choose_backend(struct bide_loop *loop, const char *wanted, char *reason, size_t size)
@@ -527,6 +545,7 @@ int bide__loop_open(struct bide_loop *loop, const struct bide__loop_options *opt
     loop->thread_limit = options->thread_limit;
     loop->file_thread_limit = options->file_thread_limit;
     loop->virtual_clock = options->virtual_clock;
+    loop->is_guest = options->is_guest;
     loop->virtual_now = VIRTUAL_START;
     loop->debug = options->debug;
     if (loop->debug)

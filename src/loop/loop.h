@@ -98,6 +98,7 @@ struct bide_loop {
     atomic_int thread;              /* the kernel's number of the thread that runs the loop; 0: none does */
     const struct bide__backend *backend;
     void *backend_state;
+    bool is_guest; /* it sleeps in somebody else's poll() */
     char backend_reason[160];
 
     /* wake-up from other threads */
@@ -156,6 +157,7 @@ struct bide__loop_options {
     size_t thread_limit;
     size_t file_thread_limit;
     bool virtual_clock;
+    bool is_guest; /* it will be driven by bide__loop_run_for, from a loop of somebody else */
     uint64_t shuffle_seed;
     bool debug;
     double slow_callback_duration; /* seconds; 0: 0.1 */
@@ -181,6 +183,15 @@ static inline void bide__loop_hurry(struct bide_loop *loop)
 
 /* One turn, with a poll that does not wait before it. */
 void bide__loop_turn(struct bide_loop *loop);
+
+/*
+ * Runs what is ready now and what that makes ready, but not much longer than so many nanoseconds, nor when *stop is
+ * true; never waits. Afterwards the loop counts as asleep: who wakes it makes its backend's descriptor readable.
+ */
+void bide__loop_run_for(struct bide_loop *loop, int64_t nanoseconds, const bool *stop);
+
+/* Nanoseconds until the loop has something to do by itself; 0: now; BIDE__FOREVER. */
+int64_t bide__loop_time_to_wait(struct bide_loop *loop);
 
 /*
  * Runs a ready coroutine up to its first wait, or its end, here and now. It does not stand in the ready queue. From a
@@ -294,6 +305,16 @@ void bide__wake_close(struct bide_loop *loop);
 void bide__remote_post(struct bide_loop *loop, struct bide__remote *remote);
 /* Delivers what has come. True if there was something. */
 bool bide__remote_drain(struct bide_loop *loop);
+/* Makes a loop that sleeps look around. From any thread. */
+void bide__wake_up(struct bide_loop *loop);
+/* The host of a guest has done something to its loop, which does not run just now: the host will hear of it. */
+static inline void bide__loop_touched(struct bide_loop *loop)
+{
+    if (loop->is_guest && loop != bide__loop)
+        bide__wake_up(loop);
+}
+/* The loop is asleep from here on, in somebody else's poll(): what comes wakes it, and so does what has just come. */
+void bide__wake_begin_sleep(struct bide_loop *loop);
 /* Async-signal-safe: makes the loop look at its signals. */
 void bide__wake_for_signal(struct bide_loop *loop);
 

@@ -67,7 +67,7 @@ void bide__wake_close(struct bide_loop *loop)
     loop->wake_descriptor = -1;
 }
 
-static void wake(struct bide_loop *loop)
+void bide__wake_up(struct bide_loop *loop)
 {
     const uint64_t one = 1;
 
@@ -78,12 +78,19 @@ static void wake(struct bide_loop *loop)
     }
 }
 
+void bide__wake_begin_sleep(struct bide_loop *loop)
+{
+    atomic_store(&loop->sleeping, true);
+    if (atomic_load(&loop->remote) || atomic_load(&loop->signal_pending))
+        bide__wake_up(loop);
+}
+
 void bide__remote_post(struct bide_loop *loop, struct bide__remote *remote)
 {
     remote->next = atomic_load_explicit(&loop->remote, memory_order_relaxed);
     while (!atomic_compare_exchange_weak(&loop->remote, &remote->next, remote))
         continue;
-    wake(loop);
+    bide__wake_up(loop);
 }
 
 bool bide__remote_drain(struct bide_loop *loop)
@@ -113,7 +120,7 @@ void bide__wake_for_signal(struct bide_loop *loop)
     int saved = errno;
 
     atomic_store(&loop->signal_pending, true);
-    wake(loop);
+    bide__wake_up(loop);
     errno = saved;
 }
 

@@ -133,6 +133,7 @@ static bool take_out(struct bide_loop *loop, int descriptor, enum bide__op_kind 
         return false;
     struct bide__watcher *watcher = loop->watchers[index];
     loop->watchers[index] = NULL;
+    bide__loop_touched(loop);
     watcher->removed = true;
     if (watcher->failed)
         release(watcher);

@@ -84,7 +84,6 @@ static int reside(void *argument)
             break;
         run->idle = true;
         bide__park(task->loop);
-        run->idle = false;
     }
     bide__scope_cancel(&background.scope); /* for a runner that is closed between two mains */
     bide__scope_close(&background.scope, 0);
@@ -132,6 +131,14 @@ static void forget(struct bide__run *run, int number, void (*callback)(void *run
         bide_remove_signal_handler(run->loop, number);
 }
 
+/* It may be awake already: a guest's main that has not begun. */
+static void wake_resident(struct bide__run *run)
+{
+    if (run->idle)
+        bide__ready_push(run->loop, (uintptr_t)run->main_task);
+    run->idle = false;
+}
+
 void bide__run_begin(struct bide__run *run, const bide_coroutine *main)
 {
     struct bide__record *task = run->main_task;
@@ -141,27 +148,45 @@ void bide__run_begin(struct bide__run *run, const bide_coroutine *main)
     task->file = main->file;
     task->line = main->line;
     task->cancelled_waits = 0;
-    if (run->idle)
-        bide__ready_push(run->loop, (uintptr_t)task);
+    wake_resident(run);
 }
 
-/*
- * Cancels what is left and waits for it. The resident is made ready behind all that became ready while main ended: that
- * takes one more step before it is cancelled, as in asyncio.
- */
-static void end_tasks(struct bide__run *run)
+int bide__run_begin_copied(struct bide__run *run, const bide_coroutine *main)
 {
-    const char *stopped = run->main.entry ? run->main.name : NULL;
+    bide_coroutine copied = *main;
+
+    if (main->size) {
+        run->main_arguments = malloc(main->size);
+        if (!run->main_arguments)
+            return -ENOMEM;
+        memcpy(run->main_arguments, main->arguments, main->size);
+        copied.arguments = run->main_arguments;
+    }
+    bide__run_begin(run, &copied);
+    return 0;
+}
+
+void bide__run_begin_end(struct bide__run *run)
+{
     struct bide_loop *outer = bide__loop;
 
+    if (run->closing)
+        return;
     run->closing = true;
     run->cancel_at_start = true;
     bide__loop = run->loop;
     if (run->main_scope)
         bide__scope_cancel(run->main_scope);
     bide__loop = outer;
-    if (run->idle)
-        bide__ready_push(run->loop, (uintptr_t)run->main_task);
+    wake_resident(run);
+}
+
+/* Cancels what is left and waits for it. */
+static void end_tasks(struct bide__run *run)
+{
+    const char *stopped = run->main.entry ? run->main.name : NULL;
+
+    bide__run_begin_end(run);
     if (!run->ended)
         bide__loop_run(run->loop, &run->ended);
     if (stopped && run->result < 0)
@@ -191,7 +216,7 @@ void bide_stop(bide_loop *loop)
     bide__loop_hurry(loop);
 }
 
-static int open_loop(struct bide__run *run)
+static int open_loop(struct bide__run *run, bool is_guest)
 {
     const bide_run_options *options = &run->options;
     struct bide__loop_options loop_options = { .backend = options->backend,
@@ -201,6 +226,7 @@ static int open_loop(struct bide__run *run)
                                                .thread_limit = options->thread_limit,
                                                .file_thread_limit = options->file_thread_limit,
                                                .virtual_clock = options->virtual_clock,
+                                               .is_guest = is_guest,
                                                .shuffle_seed = options->shuffle_seed,
                                                .debug = bide__debug_wanted(options->debug),
                                                .slow_callback_duration = options->slow_callback_duration,
@@ -234,7 +260,7 @@ static void close_loop(struct bide__run *run)
     bide__slab_free(&run->handles);
 }
 
-int bide__run_open(const bide_run_options *options, struct bide__run **ret_run)
+int bide__run_open(const bide_run_options *options, bool is_guest, struct bide__run **ret_run)
 {
     struct bide__run *run = calloc(1, sizeof *run);
     struct bide_loop *loop = calloc(1, sizeof *loop);
@@ -252,7 +278,7 @@ int bide__run_open(const bide_run_options *options, struct bide__run **ret_run)
     run->eager = run->options.eager_start;
     run->thread = bide__debug_thread();
     run->watches_overflow = bide__overflow_install() == 0;
-    err = open_loop(run);
+    err = open_loop(run, is_guest);
     if (err == 0) {
         loop->owner = run;
         loop->hooks = next_hooks;

@@ -7,8 +7,6 @@
  */
 #include <assert.h>
 #include <errno.h>
-#include <stdlib.h>
-#include <string.h>
 
 #include "loop/debug.h"
 #include "task/debug.h"
@@ -59,7 +57,7 @@ int bide_run_with(bide_coroutine main, const bide_run_options *options)
                          "bide_run cannot be called from a running event loop (the one that runs in this thread)");
     if (!options)
         options = &defaults;
-    int err = bide__run_open(options, &run);
+    int err = bide__run_open(options, false, &run);
     if (err < 0)
         return print_unless_quiet(options, err);
     bide__run_begin(run, &main);
@@ -80,7 +78,7 @@ int bide_runner_open(bide_runner *ret_runner, const bide_run_options *options)
     if (bide__loop)
         return bide_fail(
             -EDEADLK, "bide_runner_open cannot be called from a running event loop (the one that runs in this thread)");
-    return bide__run_open(options, &ret_runner->run);
+    return bide__run_open(options, false, &ret_runner->run);
 }
 
 static int may_run(const bide_runner *runner, const char *call)
@@ -106,14 +104,8 @@ int bide_runner_run(bide_runner *runner, bide_coroutine main)
         return err;
     if (run->main.entry)
         return bide_fail(-EALREADY, "bide_runner_run: '%s' was stopped and has not ended", run->main.name);
-    if (main.size) {
-        run->main_arguments = malloc(main.size);
-        if (!run->main_arguments)
-            return bide_fail(-ENOMEM, "bide_runner_run: no memory for the arguments of '%s'", main.name);
-        memcpy(run->main_arguments, main.arguments, main.size);
-        main.arguments = run->main_arguments;
-    }
-    bide__run_begin(run, &main);
+    if (bide__run_begin_copied(run, &main) < 0)
+        return bide_fail(-ENOMEM, "bide_runner_run: no memory for the arguments of '%s'", main.name);
     return print_unless_quiet(&run->options, turn_until_main_has_ended(run));
 }
 

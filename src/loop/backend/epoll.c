@@ -291,6 +291,11 @@ static void epoll_forget(struct bide_loop *loop, int descriptor)
     *entry = (struct descriptor){ 0 };
 }
 
+static int epoll_descriptor(struct bide_loop *loop)
+{
+    return ((struct epoll *)loop->backend_state)->descriptor;
+}
+
 const struct bide__backend bide__backend_epoll = {
     .name = "epoll",
     .open = epoll_open,
@@ -299,4 +304,5 @@ const struct bide__backend bide__backend_epoll = {
     .cancel = epoll_cancel,
     .wait = epoll_wait_events,
     .forget = epoll_forget,
+    .descriptor = epoll_descriptor,
 };

@@ -62,7 +62,7 @@ static int uring_open(struct bide_loop *loop, char *reason, size_t size)
         strncpy(reason, "no memory", size - 1);
         return -ENOMEM;
     }
-    int err = bide__ring_open(&state->ring, reason, size);
+    int err = bide__ring_open(&state->ring, loop->is_guest, reason, size);
     if (err < 0) {
         free(state);
         return err;
@@ -382,6 +382,13 @@ static void uring_wait(struct bide_loop *loop, int64_t timeout)
         came = harvest(state);
     }
     settle(loop, state);
+    if (__builtin_expect(loop->is_guest, 0) && bide__ring_unsubmitted(ring))
+        bide__ring_enter(ring, bide__ring_unsubmitted(ring), 0); /* what settling has added */
+}
+
+static int uring_descriptor(struct bide_loop *loop)
+{
+    return ((struct uring *)loop->backend_state)->ring.descriptor;
 }
 
 static void uring_forget(struct bide_loop *loop, int descriptor)
@@ -425,4 +432,5 @@ const struct bide__backend bide__backend_io_uring = {
     .cancel = uring_cancel,
     .wait = uring_wait,
     .forget = uring_forget,
+    .descriptor = uring_descriptor,
 };

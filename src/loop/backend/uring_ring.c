@@ -117,11 +117,14 @@ static void explain_setup(int err, char *reason, size_t size)
     }
 }
 
-static int setup(struct bide__ring *ring, struct io_uring_params *parameters, char *reason, size_t size)
+/*
+ * polled: somebody poll()s the descriptor (see also enter_under_valgrind). Completions that the kernel holds back do not
+ * end that; and an eventfd, which it would write to instead, misses what comes from another eventfd (Linux 6.18).
+ */
+static int setup(struct bide__ring *ring, struct io_uring_params *parameters, bool polled, char *reason, size_t size)
 {
     int err = -EINVAL;
-    size_t best =
-        ring->valgrind ? WITHOUT_DEFERRING : 0; /* see enter_under_valgrind; deferred completions do not end a poll() */
+    size_t best = polled ? WITHOUT_DEFERRING : 0;
 
     for (size_t i = best; i < sizeof setup_flags / sizeof setup_flags[0] && err == -EINVAL; i++) {
         *parameters =
@@ -218,12 +221,12 @@ static void register_self(struct bide__ring *ring)
     }
 }
 
-int bide__ring_open(struct bide__ring *ring, char *reason, size_t size)
+int bide__ring_open(struct bide__ring *ring, bool polled, char *reason, size_t size)
 {
     struct io_uring_params parameters;
 
     *ring = (struct bide__ring){ .descriptor = -1, .valgrind = bide__valgrind_running() > 0 };
-    int err = setup(ring, &parameters, reason, size);
+    int err = setup(ring, &parameters, polled || ring->valgrind, reason, size);
     if (err == 0)
         err = probe_operations(ring, reason, size);
     if (err == 0) {

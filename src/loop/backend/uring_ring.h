@@ -43,10 +43,10 @@ struct bide__ring {
 
 /*
  * Sets a ring up with the best features this kernel has. ret_ring: written in any case, needs no close after an
- * error. 0, or -errno with one clear line in `reason` (of `size` bytes) that says why io_uring cannot be used here:
+ * error. polled: its descriptor will be waited for with poll(). 0, or -errno with one clear line in `reason` (of `size` bytes) that says why io_uring cannot be used here:
  * not in this kernel, forbidden, too old, no memory.
  */
-int bide__ring_open(struct bide__ring *ret_ring, char *reason, size_t size);
+int bide__ring_open(struct bide__ring *ret_ring, bool polled, char *reason, size_t size);
 
 /* Gives the ring back to the kernel. Nothing is in progress. */
 void bide__ring_close(struct bide__ring *ring);
