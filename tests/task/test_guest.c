@@ -419,3 +419,24 @@ unit_test(a_guest_that_is_cancelled_before_it_began)
     check_trace("cancelled", "clean");
     return 0;
 }
+
+/* A guest in a worker thread: what goes wrong comes out, and nothing stays behind. */
+static int host_in_thread(void)
+{
+    bide_guest *guest;
+    int number = 0;
+
+    bide(bide_guest_open(bide_co(sleep_and_return, 0.002, 7), NULL, &guest));
+    int err = bide_guest_start(guest, bide_co(compute, &number));
+    while (bide_guest_run(guest, 0.001))
+        sleep_for(guest);
+    int result = bide_guest_close(guest);
+    return err < 0 ? err : result;
+}
+bide_async(host_in_thread);
+
+bide_test_faults(a_guest_with_faults, .real_clock = true, .faults = "memory eintr error")
+{
+    check_eq(bide(bide_to_thread(bide_co(host_in_thread))), 7);
+    return 0;
+}
