@@ -176,8 +176,7 @@ bide_test(two_that_communicate_with_one_process)
 bide_test(a_cancelled_communicate_goes_on_where_it_stopped)
 {
     enum { SIZE = 300000 };
-    bide_process *process =
-        start_script("while dd bs=50000 count=1 2>/dev/null | grep -a .; do sleep 0.01; done", &all_pipes);
+    bide_process *process = start_script("head -c 100000; sleep 0.02; head -c 100000; sleep 0.02; cat", &all_pipes);
     bide_process_output output = { 0 };
     char *input = malloc(SIZE);
     int err, rounds = 0;
