@@ -50,16 +50,6 @@ bide_loop *bide_get_running_loop(void)
     return bide__loop;
 }
 
-const char *bide_backend_name(const bide_loop *loop)
-{
-    return loop->backend->name;
-}
-
-const char *bide_backend_reason(const bide_loop *loop)
-{
-    return loop->backend_reason;
-}
-
 int bide__ready_grow(struct bide_loop *loop)
 {
     size_t capacity = loop->ready_capacity ? loop->ready_capacity * 2 : 256;
@@ -489,37 +479,6 @@ void bide__loop_run_for(struct bide_loop *loop, int64_t nanoseconds, const bool 
     bide__wake_begin_sleep(loop);
 }
 
-static int choose_backend(struct bide_loop *loop, const char *wanted, char *reason, size_t size)
-{
-    const char *source = "asked for by the run options";
-    char refusal[120] = "";
-
-    if (!wanted) {
-        wanted = getenv("BIDE_BACKEND");
-        source = "asked for by BIDE_BACKEND";
-        if (!wanted || !*wanted) {
-            wanted = "epoll";
-            source = "the default";
-        }
-    }
-    if (!strcmp(wanted, "io_uring")) {
-        loop->backend = &bide__backend_io_uring;
-        if (loop->backend->open(loop, refusal, sizeof refusal) == 0) {
-            snprintf(loop->backend_reason, sizeof loop->backend_reason, "%s", source);
-            return 0;
-        }
-        fprintf(stderr, "bide: io_uring was %s but cannot be used (%s); using epoll\n", source, refusal);
-        snprintf(loop->backend_reason, sizeof loop->backend_reason, "io_uring refused: %s", refusal);
-    } else if (strcmp(wanted, "epoll") != 0) {
-        snprintf(reason, size, "unknown backend '%s', %s (known: epoll, io_uring)", wanted, source);
-        return -EINVAL;
-    } else {
-        snprintf(loop->backend_reason, sizeof loop->backend_reason, "%s", source);
-    }
-    loop->backend = &bide__backend_epoll;
-    return loop->backend->open(loop, reason, size);
-}
-
 /* A child process has the memory of the loop but not its thread of control: there, no loop runs. */
 static void forget_in_child(void)
 {
@@ -564,7 +523,7 @@ int bide__loop_open(struct bide_loop *loop, const struct bide__loop_options *opt
                  options->stack_size);
         return err;
     }
-    err = choose_backend(loop, options->backend, reason, reason_size);
+    err = bide__backend_choose(loop, options->backend, reason, reason_size);
     if (err < 0) {
         bide__stack_pool_close(&loop->stacks);
         return err;

@@ -286,6 +286,12 @@ static inline void bide__companion_add(struct bide_loop *loop, struct bide__comp
     loop->companions = companion;
 }
 
+/*
+ * backend_choice.c: opens a backend for the loop; wanted: "epoll", "io_uring", NULL: what BIDE_BACKEND says. 0 or
+ * -errno, with one line in `reason`.
+ */
+int bide__backend_choose(struct bide_loop *loop, const char *wanted, char *reason, size_t size);
+
 /* callback.c */
 void bide__callbacks_close(struct bide_loop *loop);
 void bide__callback_run(struct bide__callback *callback);
