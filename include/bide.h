@@ -21,6 +21,7 @@
 #include <bide/local.h>      /* task-locals */
 #include <bide/loop.h>       /* the callback-level API */
 #include <bide/path.h>       /* the file system */
+#include <bide/pipe.h>       /* pipes, terminals, stdin and stdout as streams */
 #include <bide/process.h>    /* other programs */
 #include <bide/queue.h>      /* typed queues between tasks */
 #include <bide/scope.h>      /* blocks: timeout, task group, shield */

@@ -12,6 +12,8 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
+#include <sys/socket.h>
 #include <sys/types.h>
 #include <sys/uio.h>
 
@@ -113,6 +115,17 @@ BIDE_EXPORT ssize_t bide_write(bide_stream *stream, const void *data, size_t siz
 BIDE_EXPORT ssize_t bide_write_vector(bide_stream *stream, const struct iovec *pieces, size_t count);
 
 /*
+ * bide_sendfile - writes `count` bytes of a regular file, from `offset` on, to the stream; SIZE_MAX: all that there are.
+ * The descriptor stays the caller's, its position where it is.
+ *
+ * Returns how many: less than count when the file is shorter, or as bide_write when cancelled or failing after some. To
+ * a plain socket the kernel sends them without a copy; to other streams (TLS, pipes) they are read and written. A disk
+ * is not waited for in the loop. -EINVAL: no regular file, or a negative offset; -EBADF; -EIO; -ENOMEM; other errors as
+ * bide_write. Follows loop.sendfile.
+ */
+BIDE_EXPORT ssize_t bide_sendfile(bide_stream *stream, int descriptor, int64_t offset, size_t count);
+
+/*
  * bide_write_eof - half-closes: the peer reads the end, this side goes on reading. 0 or -errno. Does not wait.
  * Follows write_eof.
  */
@@ -135,6 +148,40 @@ BIDE_EXPORT void bide_abort(bide_stream *stream);
  * as the stream.
  */
 BIDE_EXPORT const char *bide_peer_name(bide_stream *stream);
+
+/*
+ * bide_local_name - this end's address as bide_peer_name writes it, into ret_text of `size` bytes, cut to fit.
+ * bide_local_address, bide_peer_address - the addresses as the kernel has them; ret_size: how much of it counts, may be
+ * NULL. 0; -ENOTSOCK, -EBADF: the stream is not over a socket; -ENOTCONN: the connection was reset. Do not wait. Follow
+ * get_extra_info('sockname'), ('peername').
+ */
+BIDE_EXPORT int bide_local_name(const bide_stream *stream, char *ret_text, size_t size);
+BIDE_EXPORT int bide_local_address(const bide_stream *stream, struct sockaddr_storage *ret_address,
+                                   socklen_t *ret_size);
+BIDE_EXPORT int bide_peer_address(const bide_stream *stream, struct sockaddr_storage *ret_address, socklen_t *ret_size);
+
+/*
+ * bide_set_no_delay - whether small pieces are sent at once (they are, unless this says otherwise: TCP_NODELAY).
+ * bide_set_keep_alive - looks after an idle connection: a probe after `idle` seconds without traffic, then every
+ * `interval` seconds; after `count` without an answer the connection is broken, and reads fail with -ETIMEDOUT. idle 0:
+ * off. Seconds are rounded up; 1 to 32767, count 1 to 127. 0; -EINVAL; -EOPNOTSUPP, -EBADF and the like: no TCP
+ * connection; with a message. Do not wait.
+ */
+BIDE_EXPORT int bide_set_no_delay(bide_stream *stream, bool on);
+BIDE_EXPORT int bide_set_keep_alive(bide_stream *stream, double idle, double interval, int count);
+
+/*
+ * bide_stream_descriptor - the descriptor under the stream, -1 without one. It stays the stream's: for setsockopt and
+ * the like, not for reading, writing or closing. Follows get_extra_info('socket').
+ */
+BIDE_EXPORT int bide_stream_descriptor(const bide_stream *stream);
+
+/*
+ * bide_stream_detach - frees the stream and leaves its descriptor, non-blocking, to the caller: returns it. -EBUSY: a
+ * task reads or writes, bytes were read ahead, or the stream is its server's; -EOPNOTSUPP: it is more than a descriptor
+ * (TLS, memory); then nothing happens, with a message. Does not wait. Follows socket.detach.
+ */
+BIDE_EXPORT int bide_stream_detach(bide_stream *stream);
 
 /*
  * bide_stream_is_alive - false when an idle connection is known to be dead: the peer has closed or reset it, or sent

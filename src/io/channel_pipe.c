@@ -2,9 +2,11 @@
  * A channel over one end of a pipe, or over a terminal: read and write instead of receive and send.
  *
  * A regular file in their place (`program < file`) is always ready, which epoll says by refusing it. The descriptor
- * is non-blocking. Must never happen: SIGPIPE; see bide__op_attempt.
+ * is non-blocking; when that was set for us on an open file that others share (pipe.c), state holds its flags from
+ * before plus one, and they are given back at the end. Must never happen: SIGPIPE; see bide__op_attempt.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <unistd.h>
 
@@ -50,6 +52,8 @@ static int64_t pipe_send_message(bide_channel *channel, const struct msghdr *mes
 static int pipe_end_output(bide_channel *channel)
 {
     if (channel->descriptor >= 0) {
+        if (channel->state)
+            fcntl(channel->descriptor, F_SETFL, (int)(intptr_t)channel->state - 1);
         channel->loop->backend->forget(channel->loop, channel->descriptor);
         close(channel->descriptor);
         channel->descriptor = -1;

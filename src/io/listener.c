@@ -35,14 +35,7 @@ static void describe(struct bide_listener *listener, struct bide__listening *soc
         return;
     socket->local = bound.inet.any.sa_family == AF_UNIX;
     if (socket->local) {
-        size_t length =
-            size > offsetof(struct sockaddr_un, sun_path) ? size - offsetof(struct sockaddr_un, sun_path) : 0;
-        const char *path = bound.local.sun_path;
-
-        if (length && !*path)
-            snprintf(socket->name, sizeof socket->name, "unix:@%.*s", (int)(length - 1), path + 1);
-        else
-            snprintf(socket->name, sizeof socket->name, "unix:%.*s", (int)length, path);
+        bide__unix_address_text(&bound.local, size, socket->name, sizeof socket->name);
         return;
     }
     setsockopt(socket->descriptor, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);

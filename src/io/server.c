@@ -62,7 +62,7 @@ static void wake_all(struct bide__wait_list *list)
 
 static int handle(struct bide_server *server, bide_stream *stream)
 {
-    struct bide__server_task connection = { .descriptor = bide_stream_channel(stream)->descriptor };
+    struct bide__server_task connection = { .descriptor = stream->descriptor };
     int err = 0;
 
     enlist(&server->connections, &connection);

@@ -34,6 +34,7 @@ static struct bide_stream *open_stream(const bide_channel *channel, const char *
     if (!stream)
         return NULL;
     stream->channel = *channel;
+    stream->descriptor = channel->descriptor;
     stream->read_limit = BIDE__READ_LIMIT;
     if (peer) {
         snprintf(stream->peer.text, sizeof stream->peer.text, "%s", peer);
@@ -323,14 +324,19 @@ int bide_write_eof(bide_stream *stream)
     return err < 0 ? (int)bide__stream_explain(stream, "end the output to", err) : 0;
 }
 
-static void close_stream(bide_stream *stream, bool abort)
+void bide__stream_discard(struct bide_stream *stream)
 {
-    assert(!stream->reading && !stream->writing && "a stream was closed while a task waits on it");
     if (__builtin_expect(stream->channel.loop->debug, 0))
         bide__debug_closed(stream);
     bide__buffer_clear(&stream->input, &stream->channel.loop->buffers);
-    stream->channel.transport->close(&stream->channel, abort);
     free(stream);
+}
+
+static void close_stream(bide_stream *stream, bool abort)
+{
+    assert(!stream->reading && !stream->writing && "a stream was closed while a task waits on it");
+    stream->channel.transport->close(&stream->channel, abort);
+    bide__stream_discard(stream);
 }
 
 void bide_close(bide_stream *stream)

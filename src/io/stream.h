@@ -13,6 +13,7 @@ enum { BIDE__READ_LIMIT = 64 * 1024 };
 struct bide_stream {
     bide_channel channel;
     struct bide__buffer input;
+    int descriptor;             /* at the bottom, whatever layers stand on it; -1: none */
     struct bide_server *server; /* that has accepted it; NULL: none */
     size_t read_limit;
     bool reading; /* a task is inside a call that reads */
@@ -39,6 +40,9 @@ struct bide_stream *bide__stream_accepted(struct bide_loop *loop, int descriptor
 
 /* The same for a non-blocking end of a pipe or a terminal. */
 struct bide_stream *bide__stream_of_pipe(struct bide_loop *loop, int descriptor, const char *peer);
+
+/* Frees a stream whose channel is not its own any more. */
+void bide__stream_discard(struct bide_stream *stream);
 
 /* Gives an error of the channel its message, if it has none: "read from 127.0.0.1:80: ...". Returns it. */
 int64_t bide__stream_explain(struct bide_stream *stream, const char *action, int64_t err);

@@ -10,6 +10,7 @@
 #include "io/unix.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -39,6 +40,18 @@ int bide__unix_address(const char *action, const char *path, struct bide__unix_a
         ret_address->size--; /* all bytes of an abstract name count */
     }
     return 0;
+}
+
+void bide__unix_address_text(const struct sockaddr_un *address, socklen_t address_size, char *text, size_t size)
+{
+    size_t begin = offsetof(struct sockaddr_un, sun_path), length = address_size > begin ? address_size - begin : 0;
+
+    if (length > sizeof address->sun_path)
+        length = sizeof address->sun_path;
+    if (length && !address->sun_path[0])
+        snprintf(text, size, "unix:@%.*s", (int)(length - 1), address->sun_path + 1);
+    else
+        snprintf(text, size, "unix:%.*s", (int)length, address->sun_path);
 }
 
 void bide__socket_file_remove(struct bide__socket_file *file)
@@ -225,7 +238,7 @@ int bide_peer_credentials(bide_stream *stream, bide_credentials *ret_credentials
     struct ucred credentials;
     socklen_t size = sizeof credentials;
 
-    if (getsockopt(stream->channel.descriptor, SOL_SOCKET, SO_PEERCRED, &credentials, &size) < 0)
+    if (getsockopt(stream->descriptor, SOL_SOCKET, SO_PEERCRED, &credentials, &size) < 0)
         return bide_fail(-errno, "credentials of %s: %s", bide_peer_name(stream), strerror(errno));
     if (credentials.pid == 0 && credentials.uid == (uid_t)-1)
         return bide_fail(-EOPNOTSUPP, "credentials of %s: it is no Unix socket", bide_peer_name(stream));

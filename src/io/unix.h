@@ -19,6 +19,9 @@ struct bide__unix_address {
  */
 int bide__unix_address(const char *action, const char *path, struct bide__unix_address *ret_address);
 
+/* "unix:/path", "unix:@name", "unix:" when it is bound to nothing; cut at size - 1. */
+void bide__unix_address_text(const struct sockaddr_un *address, socklen_t address_size, char *text, size_t size);
+
 /* A socket's file: which one it is, so that it is removed only if nobody has put another in its place. */
 struct bide__socket_file {
     dev_t device;

@@ -66,23 +66,39 @@ static int64_t attempt_poll(struct bide__op *op)
 #define RWF_NOSIGNAL 0x100 /* Linux 6.18 */
 #endif
 
-/* write() with SIGPIPE held back in this thread, and taken away if it came of this. */
-static ssize_t write_masked(int descriptor, const void *data, size_t size)
+void bide__pipe_signal_hold(struct bide__held_signal *ret_held)
 {
-    const struct timespec at_once = { 0 };
-    sigset_t pipe_signal, before, pending;
+    sigset_t pipe_signal, pending;
 
     sigemptyset(&pipe_signal);
     sigaddset(&pipe_signal, SIGPIPE);
-    pthread_sigmask(SIG_BLOCK, &pipe_signal, &before);
+    pthread_sigmask(SIG_BLOCK, &pipe_signal, &ret_held->before);
     sigpending(&pending);
-    ssize_t result = write(descriptor, data, size);
+    ret_held->was_pending = sigismember(&pending, SIGPIPE);
+}
+
+void bide__pipe_signal_release(const struct bide__held_signal *held, bool raised)
+{
+    const struct timespec at_once = { 0 };
+    sigset_t pipe_signal;
     int err = errno;
-    if (result < 0 && err == EPIPE && !sigismember(&pending, SIGPIPE))
+
+    sigemptyset(&pipe_signal);
+    sigaddset(&pipe_signal, SIGPIPE);
+    if (raised && !held->was_pending)
         while (sigtimedwait(&pipe_signal, NULL, &at_once) < 0 && errno == EINTR)
             continue;
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    pthread_sigmask(SIG_SETMASK, &held->before, NULL);
     errno = err;
+}
+
+static ssize_t write_masked(int descriptor, const void *data, size_t size)
+{
+    struct bide__held_signal held;
+
+    bide__pipe_signal_hold(&held);
+    ssize_t result = write(descriptor, data, size);
+    bide__pipe_signal_release(&held, result < 0 && errno == EPIPE);
     return result;
 }
 

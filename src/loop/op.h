@@ -2,6 +2,7 @@
 #ifndef BIDE_LOOP_OP_H
 #define BIDE_LOOP_OP_H
 
+#include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -75,5 +76,16 @@ static inline bool bide__op_is_file(const struct bide__op *op)
  * (for a connect the first call starts it; the call after it became writable gives its outcome).
  */
 int64_t bide__op_attempt(struct bide__op *op, bool first);
+
+/*
+ * Around a system call that would raise SIGPIPE and has no flag against that: holds the signal back in this thread, and
+ * takes it away if it came of the call. Keeps errno.
+ */
+struct bide__held_signal {
+    sigset_t before;
+    bool was_pending;
+};
+void bide__pipe_signal_hold(struct bide__held_signal *ret_held);
+void bide__pipe_signal_release(const struct bide__held_signal *held, bool raised);
 
 #endif

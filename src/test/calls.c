@@ -15,6 +15,7 @@
 #include <stdbool.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/timerfd.h>
@@ -170,6 +171,9 @@ TRANSFER(ssize_t, recvfrom,
 TRANSFER(ssize_t, sendto,
          (int descriptor, const void *buffer, size_t size, int flags, __CONST_SOCKADDR_ARG address, socklen_t length),
          descriptor, size, (descriptor, buffer, size, flags, address, length));
+
+TRANSFER(ssize_t, sendfile, (int descriptor, int from, off_t *offset, size_t size), descriptor, size,
+         (descriptor, from, offset, size));
 
 /* The bytes in some pieces. */
 static size_t size_of(const struct iovec *pieces, size_t count)
