@@ -10,7 +10,7 @@ set(BIDE_BACKENDS epoll io_uring)
 set(BIDE_LAYERS_ON_LIBRARY loop task sync io tls client server semantics history)
 # Where time is what is tested, not the kernel: there it is virtual, so the order of events is the same on a busy machine.
 set(BIDE_LAYERS_ON_VIRTUAL_CLOCK loop task sync semantics history)
-set(BIDE_TESTS_NOT_ON_LIBRARY test_deep test_task test_server)
+set(BIDE_TESTS_NOT_ON_LIBRARY test_deep test_task test_server test_soak)
 
 set(slowness ${BIDE_SLOWNESS})
 if(NOT slowness)
