@@ -102,7 +102,7 @@ BIDE_EXPORT int bide_serve(int (*handler)(bide_stream *stream), const char *host
 
 /* How to serve. Zeroed means the defaults; times are seconds. */
 typedef struct bide_serve_options {
-    size_t connections_max; /* handled at once; more wait in the kernel's queue; 0: no limit */
+    size_t connections_max; /* handled at once, by each worker; more wait in the kernel's queue; 0: no limit */
     double grace;           /* that running handlers get to end by themselves when the server is cancelled; 0: none */
     double
         abort_after; /* after the grace, for handlers that were cancelled: then their connections are cut; 0: never */

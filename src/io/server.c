@@ -80,7 +80,8 @@ static int handle(struct bide_server *server, bide_stream *stream)
         bide_abort(stream);
     else
         bide_close(stream);
-    wake_one(&server->room);
+    wake_all(
+        &server->room); /* one for each socket; who has a connection in hand needs it most, and cannot be told apart */
     wake_one(&server->drained);
     return 0;
 }
@@ -112,8 +113,9 @@ static int accept_one(struct bide_server *server, size_t index)
     err = bide__listener_accept(server->listener, index, &stream);
     if (err < 0)
         return err;
+    err = wait_for_room(server); /* the acceptor of another socket may have taken the last */
     const bide_coroutine coroutine = bide_co(handle, server, stream);
-    if (!bide__spawn(bide__loop, server->handlers, &coroutine, false, &err))
+    if (err < 0 || !bide__spawn(bide__loop, server->handlers, &coroutine, false, &err))
         bide_close(stream);
     return err;
 }

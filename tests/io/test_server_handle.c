@@ -393,6 +393,38 @@ bide_test(serve_on_several_addresses_and_a_path)
     return 0;
 }
 
+bide_test(connections_max_holds_over_all_addresses)
+{
+    const char *const hosts[] = { "127.0.0.2", NULL };
+    struct service service = { 0 };
+    bide_listener *listener;
+    bide_stream *first, *second;
+    char byte;
+    int err;
+
+    check_eq(bide_listen_with("127.0.0.1", 0, &(bide_listen_options){ .hosts = hosts }, &listener), 0);
+    check_eq(bide_start_server(NULL, listener, echo, &service, &(bide_serve_options){ .connections_max = 1 },
+                               &service.server),
+             0);
+    service.port = bide_server_port(service.server);
+    bide(bide_sleep(1)); /* both sockets are waited on */
+    check_eq(bide_open_connection("127.0.0.1", service.port, &first), 0);
+    check_eq(bide_open_connection("127.0.0.2", service.port, &second), 0);
+    check_eq(bide_write(first, "1", 1), 1);
+    check_eq(bide_read(first, &byte, 1), 1);
+    check_eq(bide_write(second, "2", 1), 1);
+    bide_timeout (5, err)
+        err = (int)bide_read(second, &byte, 1);
+    check_error(err, ETIMEDOUT);
+    check_eq(service.started, 1);
+    bide_close(first);
+    check_eq(bide_read(second, &byte, 1), 1);
+    check_eq(service.started, 2);
+    bide_close(second);
+    finish(service.server);
+    return 0;
+}
+
 static int round_trip(void)
 {
     bide_auto(server) *server = NULL;
