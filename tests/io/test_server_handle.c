@@ -291,7 +291,7 @@ bide_test(serve_forever_cancelled_closes_the_server)
 bide_test(server_of_a_cancelled_group_ends_with_it)
 {
     struct service service = { 0 };
-    bide_stream *client;
+    bide_stream *client = NULL;
     char byte;
     int err;
 
