@@ -56,6 +56,12 @@ bench-page: ## write docs/benchmarks.md from the last results
 instructions: ## count the instructions of the hot paths, against their limits
 	@tools/ci-stages/instructions
 
+soak: ## 20,000 connections coming and going, on every backend
+	@tools/ci-stages/soak
+
+netem: ## streams over a network that loses and delays packets, in a namespace of its own
+	@tools/ci-stages/netem
+
 seeds: ## the races of the primitives under 100,000 orders of the ready tasks
 	@tools/ci-stages/seeds
 
@@ -70,4 +76,4 @@ install: ## install under PREFIX (/usr/local)
 clean: ## remove build/
 	@rm -rf build
 
-.PHONY: help build demo test check clang asan tsan ucontext valgrind aarch64 fuzz bench bench-compare bench-page instructions seeds matrix install clean
+.PHONY: help build demo test check clang asan tsan ucontext valgrind aarch64 fuzz bench bench-compare bench-page instructions soak netem seeds matrix install clean
