@@ -80,6 +80,14 @@ BIDE_EXPORT ssize_t bide_read_until(bide_stream *stream, const void *separator, 
                                     size_t size);
 
 /*
+ * bide_read_all - reads all that comes until the end of the stream. *ret_data: to be freed with free(); a '\0' follows
+ * its last byte, which is not counted. Returns how many bytes, 0 for none. BIDE_ELIMIT: more than `limit` bytes came;
+ * then, and when cancelled or failing, what had come stays readable. -ENOMEM; other errors as bide_read. Follows
+ * StreamReader.read(-1), but with a limit.
+ */
+BIDE_EXPORT ssize_t bide_read_all(bide_stream *stream, size_t limit, char **ret_data);
+
+/*
  * bide_peek - looks at buffered input without taking it: waits until at least `minimum` bytes (>= 1) are there, or
  * the stream has ended. *ret_data points into the stream's buffer and is valid until the next call that reads.
  * Returns how many bytes are there, possibly more than minimum, less only at the end of the stream (0: nothing is

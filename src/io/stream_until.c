@@ -6,6 +6,7 @@
  * is: the caller may take it in pieces, or give up.
  */
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <bide/error.h>
@@ -83,4 +84,40 @@ int bide_next_line(bide_stream *stream, char **ret_line)
         }
         seen = (size_t)there;
     }
+}
+
+/* Hands the stream's buffer over as it is: its bytes moved to the front, with a zero behind them. */
+static char *take_buffer(struct bide_stream *stream)
+{
+    struct bide__buffer *input = &stream->input;
+    size_t size = bide__buffer_size(input);
+
+    if (bide__buffer_reserve(input, 1, &stream->channel.loop->buffers) < 0)
+        return NULL;
+    memmove(input->data, input->data + input->start, size);
+    input->data[size] = '\0';
+    char *data = input->data;
+    *input = (struct bide__buffer){ 0 };
+    return data;
+}
+
+ssize_t bide_read_all(bide_stream *stream, size_t limit, char **ret_data)
+{
+    size_t seen = 0;
+
+    for (;;) {
+        ssize_t there = bide__stream_fill(stream, seen + 1);
+        if (there < 0)
+            return there;
+        if ((size_t)there > limit)
+            return bide_fail(BIDE_ELIMIT, "read from %s: more than %zu bytes", bide_peer_name(stream), limit);
+        if ((size_t)there <= seen)
+            break;
+        seen = (size_t)there;
+    }
+    char *data = take_buffer(stream);
+    if (!data)
+        return bide_fail(-ENOMEM, "read from %s: no memory for %zu bytes", bide_peer_name(stream), seen);
+    *ret_data = data;
+    return (ssize_t)seen;
 }

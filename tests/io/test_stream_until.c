@@ -217,3 +217,48 @@ bide_test(next_line_at_the_end_of_a_full_buffer)
     free(text);
     return 0;
 }
+
+bide_test(read_all_reads_to_the_end)
+{
+    bide_stream *near, *far;
+    char *data;
+    int err;
+
+    for (size_t piece = 1; piece < 9; piece++) {
+        check_eq(bide_stream_pair(0, &near, &far), 0);
+        bide_task_group (group, err) {
+            bide_start(group, bide_co(trickle, far, "line\nthe rest", 13, piece));
+            char *line;
+            check_eq(bide_next_line(near, &line), 1);
+            check_eq(bide_read_all(near, 8, &data), 8);
+        }
+        check_str(data, "the rest");
+        free(data);
+        check_eq(bide_read_all(near, 8, &data), 0); /* the end, again */
+        check_str(data, "");
+        free(data);
+        bide_close(near);
+        bide_close(far);
+    }
+    return 0;
+}
+
+bide_test(read_all_beyond_the_limit_or_given_up_takes_nothing)
+{
+    bide_stream *near, *far;
+    char *data = NULL, text[8] = "";
+    int err;
+
+    check_eq(bide_stream_pair(0, &near, &far), 0);
+    check_eq(bide_write(far, "12345", 5), 5);
+    bide_timeout (1, err)
+        err = (int)bide_read_all(near, 5, &data);
+    check_error(err, ETIMEDOUT);
+    check_error(bide_read_all(near, 4, &data), BIDE_ELIMIT, "more than 4 bytes");
+    check(data == NULL);
+    check_eq(bide_read(near, text, sizeof text), 5);
+    check_str(text, "12345");
+    bide_close(near);
+    bide_close(far);
+    return 0;
+}
