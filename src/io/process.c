@@ -30,8 +30,6 @@
 
 enum { OUTPUT_LIMIT = 64 << 20 };
 
-extern char **environ;
-
 static const bide_process_options defaults;
 
 /* A process that is being made. */
