@@ -80,6 +80,8 @@ static void affect(struct bide_scope *scope, struct work *work)
     }
     for (struct bide_scope *s = from;; s = s->parent) {
         s->effective = true;
+        if (s == scope)
+            break; /* if it is a group, its children know already */
         if (s->kind == BIDE__SCOPE_GROUP) {
             struct bide_group *group = (struct bide_group *)s;
 
@@ -87,8 +89,6 @@ static void affect(struct bide_scope *scope, struct work *work)
             *work->end = group;
             work->end = &group->next_affected;
         }
-        if (s == scope)
-            break;
     }
     if (shield)
         begin_grace(shield);
