@@ -101,7 +101,7 @@ static int64_t copy_bytes(struct copy_call *call, int from, int to)
 /* Takes neither descriptor. */
 static int64_t copy_to(struct copy_call *call, int from, const struct stat *status)
 {
-    struct stat other;
+    struct stat other = { .st_size = 0 };
     int to = open(call->to, O_WRONLY | O_CREAT | O_CLOEXEC | O_NONBLOCK, status->st_mode & 0777);
 
     call->concerns_to = true;
@@ -111,10 +111,10 @@ static int64_t copy_to(struct copy_call *call, int from, const struct stat *stat
         close(to);
         return -EINVAL;
     }
-    int64_t result;
-    do {
-        result = ftruncate(to, 0) < 0 && S_ISREG(other.st_mode) ? -errno : 0;
-    } while (result == -EINTR);
+    int64_t result = 0;
+    /* not an empty one: ext4 takes any truncation for the rewriting of a file, and begins writing at the close */
+    while (S_ISREG(other.st_mode) && other.st_size > 0 && (result = ftruncate(to, 0) < 0 ? -errno : 0) == -EINTR)
+        continue;
     call->concerns_to = result < 0;
     if (result == 0)
         result = copy_bytes(call, from, to);

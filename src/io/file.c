@@ -247,7 +247,7 @@ static int64_t seek_to(struct bide_file *file, int64_t base, int64_t offset)
 
 int64_t bide_file_seek(bide_file *file, int64_t offset, int whence)
 {
-    struct stat status;
+    struct stat status = { .st_size = 0 };
 
     if (!file->regular)
         return bide__file_explain("seek in", file->path, -ESPIPE);

@@ -139,7 +139,7 @@ static int64_t take_line(struct bide_file *file, size_t limit, char **ret_line)
 
 ssize_t bide_file_read_line(bide_file *file, char *buffer, size_t size)
 {
-    char *line;
+    char *line = NULL;
 
     if (!size)
         return bide_fail(BIDE_ELIMIT, "read '%s': no line fits into 0 bytes", file->path);

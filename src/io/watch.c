@@ -228,17 +228,17 @@ static int take_event(struct bide_watch *watch, struct bide__record *task)
         watch->start += size;
         return 0;
     }
-    if (found->mask & IN_IGNORED) {
+    if (watched && found->mask & IN_IGNORED) {
         drop(watch, watched);
         watch->start += size;
         return 0;
     }
-    char *path = overflow ? NULL : make_path(watch, watched->path, name);
-    if (!path && !overflow)
+    char *path = watched ? make_path(watch, watched->path, name) : NULL;
+    if (watched && !path)
         return bide_fail(-ENOMEM, "watch '%s': no memory for an event", watched->path);
     watch->event = (bide_watch_event){
         .path = path,
-        .name = *name ? path + strlen(path) - strlen(name) : "",
+        .name = path && *name ? path + strlen(path) - strlen(name) : "",
         .mask = found->mask & ~(uint32_t)IN_ISDIR,
         .cookie = found->cookie,
         .is_directory = found->mask & IN_ISDIR,

@@ -283,7 +283,7 @@ bide_test(devices_that_are_not_files)
 {
     bide_auto(file) *null = NULL;
     bide_auto(file) *zero = NULL;
-    char data[16 * 1024];
+    char data[16 * 1024] = "";
 
     check_eq(bide_file_open("/dev/null", "r+", &null), 0);
     check_eq(bide_file_write(null, data, 10), 10);

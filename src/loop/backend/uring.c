@@ -47,7 +47,7 @@ struct descriptor {
 };
 
 struct uring {
-    struct bide__ring ring;
+    struct bide__ring ring; /* first: a test takes its operations away */
     struct descriptor *table;
     size_t size;
     size_t in_kernel; /* operations submitted and not harvested */
