@@ -27,7 +27,7 @@
  *     }
  *     int main(void) { return bide_http_serve(hello, NULL, "127.0.0.1", 8080, NULL); }
  *
- * Not yet: https, redirects, cookies, compression, proxies, HTTP/2, WebSocket. A response with status 301 or 404 is a
+ * Not yet: redirects, cookies, compression, proxies, HTTP/2, WebSocket. A response with status 301 or 404 is a
  * response, not an error.
  */
 #ifndef BIDE_HTTP_H
@@ -79,6 +79,12 @@ typedef struct bide_http_client_options {
     const char *user_agent;  /* NULL: "bide/" and the version; "": no such header. Copied */
     /* Sent with every request that has not a header of the same name; NULL: none. Copied. */
     const bide_http_header *headers;
+    /*
+     * Connects to hosts of https URLs: bide_tls_connect of libbide-tls, with a bide_tls_context (which outlives the
+     * client) or NULL as its argument. NULL: https URLs are refused.
+     */
+    int (*secure)(const char *host, int port, void *argument, bide_stream **ret_stream);
+    void *secure_argument;
 } bide_http_client_options;
 
 /*
@@ -132,7 +138,7 @@ typedef struct bide_http_request_options {
  * fails, closes its connection.
  *
  * Errors, each with a message that begins with method and URL and names the phase ("GET http://127.0.0.1:1/: connect
- * to 127.0.0.1:1: Connection refused"): BIDE_EURL (malformed, or https, which needs libbide-tls);
+ * to 127.0.0.1:1: Connection refused"): BIDE_EURL (malformed, or https, and the client has no option `secure`);
  * BIDE_ERESOLVE and -ECONNREFUSED and the like (connect); -ETIMEDOUT (connect_timeout); BIDE_EOF (the connection
  * ended before the answer); -ECONNRESET; BIDE_EPROTOCOL (the answer is not valid HTTP); BIDE_ELIMIT (a limit of the
  * client's options); -EINVAL (method or header); -ENOMEM; -ECANCELED.

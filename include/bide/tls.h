@@ -42,7 +42,7 @@
 
 /*
  * What connections have in common: whom to trust, who we are, what is allowed. For clients and servers. Lives until it
- * was closed and its last connection has gone. Belongs to the thread that opened it.
+ * was closed and its last connection has gone. The loops of several threads may use one at the same time.
  */
 typedef struct bide_tls_context bide_tls_context;
 
@@ -147,6 +147,14 @@ static inline void bide__auto_tls_context(bide_tls_context **context)
  */
 BIDE_EXPORT int bide_open_tls_connection(const char *host, int port, bide_tls_context *context,
                                          bide_stream **ret_stream);
+
+/*
+ * bide_tls_connect - bide_open_tls_connection as the option `secure` of an HTTP client (bide/http.h), which has https
+ * by that. context: a bide_tls_context, or NULL for the defaults.
+ *
+ *     const bide_http_client_options options = { .secure = bide_tls_connect, .secure_argument = context };
+ */
+BIDE_EXPORT int bide_tls_connect(const char *host, int port, void *context, bide_stream **ret_stream);
 
 /*
  * bide_start_tls - makes a TLS handshake as a client on a stream that is in use; from then on it is encrypted.

@@ -33,6 +33,7 @@ struct bide__http_client_host {
     size_t waiting;
     struct bide__http_link *newest_idle;
     uint16_t port;
+    bool secure; /* by TLS */
     char name[]; /* lower case */
 };
 

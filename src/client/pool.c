@@ -25,9 +25,9 @@
 
 /* ---- hosts ---- */
 
-static struct bide__http_client_host **bucket_of(bide_http_client *client, const char *name, uint16_t port)
+static struct bide__http_client_host **bucket_of(bide_http_client *client, const char *name, uint16_t port, bool secure)
 {
-    uint32_t hash = 2166136261u ^ port;
+    uint32_t hash = 2166136261u ^ port ^ (uint32_t)secure << 16;
 
     for (; *name; name++)
         hash = (hash ^ (unsigned char)*name) * 16777619u;
@@ -36,16 +36,17 @@ static struct bide__http_client_host **bucket_of(bide_http_client *client, const
 
 static struct bide__http_client_host *host_of(bide_http_client *client, const struct bide__url *url)
 {
-    struct bide__http_client_host **bucket = bucket_of(client, url->host, url->port), *host;
+    struct bide__http_client_host **bucket = bucket_of(client, url->host, url->port, url->secure), *host;
 
     for (host = *bucket; host; host = host->next)
-        if (host->port == url->port && strcmp(host->name, url->host) == 0)
+        if (host->port == url->port && host->secure == url->secure && strcmp(host->name, url->host) == 0)
             return host;
     host = calloc(1, sizeof *host + strlen(url->host) + 1);
     if (!host)
         return NULL;
     memcpy(host->name, url->host, strlen(url->host) + 1);
     host->port = url->port;
+    host->secure = url->secure;
     host->next = *bucket;
     *bucket = host;
     return host;
@@ -55,7 +56,7 @@ static void drop_if_unused(bide_http_client *client, struct bide__http_client_ho
 {
     if (host->open || host->waiting)
         return;
-    struct bide__http_client_host **place = bucket_of(client, host->name, host->port);
+    struct bide__http_client_host **place = bucket_of(client, host->name, host->port, host->secure);
     while (*place != host)
         place = &(*place)->next;
     *place = host->next;
@@ -221,7 +222,9 @@ static int connect_in_time(bide_http_client *client, struct bide__http_client_ho
     int err, result = -ECANCELED;
 
     bide_timeout (client->options.connect_timeout, err) {
-        result = bide_open_connection(host->name, host->port, ret_stream);
+        result = host->secure
+                     ? client->options.secure(host->name, host->port, client->options.secure_argument, ret_stream)
+                     : bide_open_connection(host->name, host->port, ret_stream);
         err = result;
     }
     if (result == -ECANCELED && err == -ETIMEDOUT)

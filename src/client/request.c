@@ -241,7 +241,7 @@ static int perform(struct bide__http_call *call)
     return 0;
 }
 
-static int parse(const char *method, const char *url, struct bide__url *ret_url)
+static int parse(const bide_http_client *client, const char *method, const char *url, struct bide__url *ret_url)
 {
     struct bide__url_error error;
     int err = bide__url_parse(url, strlen(url), ret_url, &error);
@@ -250,12 +250,12 @@ static int parse(const char *method, const char *url, struct bide__url *ret_url)
         return bide_fail(-ENOMEM, "%.40s: no memory for the URL", method);
     if (err < 0)
         return bide_fail(BIDE_EURL, "%.40s: %s", method, error.text);
-    if (!ret_url->secure)
+    if (!ret_url->secure || client->options.secure)
         return 0;
     char *text = malloc(bide__url_format(ret_url, NULL, 0) + 1);
     if (text)
         bide__url_format(ret_url, text, bide__url_format(ret_url, NULL, 0) + 1);
-    err = bide_fail(BIDE_EURL, "%.40s %s: https needs libbide-tls, which is not built yet", method,
+    err = bide_fail(BIDE_EURL, "%.40s %s: https needs the option `secure` of the client (libbide-tls)", method,
                     text ? text : "https:");
     free(text);
     bide__url_free(ret_url);
@@ -269,7 +269,7 @@ int bide_http_request(bide_http_client *client, const char *method, const char *
 
     if (bide__http1_method_kind(method, strlen(method)) == BIDE__HTTP1_METHOD_CONNECT)
         return bide_fail(-EINVAL, "CONNECT %s: tunnels are not supported", url);
-    int err = parse(method, url, &call.url);
+    int err = parse(client, method, url, &call.url);
     if (err < 0)
         return err;
     call.response = bide__http_response_take(client);

@@ -51,6 +51,9 @@ static const char help_text[] = "usage: bide fetch [OPTION...] URL...\n"
                                 "                        status, bytes, seconds, error, attempts\n"
                                 "      --head            send HEAD instead of GET\n"
                                 "  -H, --header 'NAME: VALUE'  send this header too; may be repeated\n"
+                                "      --ca FILE         https: trust the authorities in FILE (PEM) instead of the\n"
+                                "                        system's\n"
+                                "      --insecure        https: trust anybody; what comes may come from anybody\n"
                                 "      --max-size BYTES  a larger body is an error (1G; K, M and G are understood)\n"
                                 "  -q, --quiet           no progress and no summary\n"
                                 "  -h, --help            this text\n"
@@ -173,14 +176,11 @@ static void on_terminate(void *argument)
     bide_cancel(fetch->main);
 }
 
-static int run(struct fetch *fetch)
+static int run_client(struct fetch *fetch, const bide_http_client_options *options)
 {
-    const bide_http_client_options options = { .connections_max = fetch->options.concurrency,
-                                               .connect_timeout = INFINITY, /* the timeout covers it */
-                                               .headers = fetch->options.headers };
     bide_auto(http_client) *client = NULL;
 
-    bide(bide_http_client_open(&options, &client)); /* a header that may not be sent is found out here */
+    bide(bide_http_client_open(options, &client)); /* a header that may not be sent is found out here */
     report_start(&fetch->report, fetch->options.quiet);
     fetch->client = client;
     fetch->main = bide_current_task();
@@ -193,13 +193,27 @@ static int run(struct fetch *fetch)
     fetch->report.ended = bide_time();
     return err;
 }
+
+static int run(struct fetch *fetch)
+{
+    struct secure_client *secure = &fetch->options.secure;
+    bide_http_client_options options = { .connections_max = fetch->options.concurrency,
+                                         .connect_timeout = INFINITY, /* the timeout covers it */
+                                         .headers = fetch->options.headers };
+    int err = secure_client_open(secure, &options);
+
+    if (err == 0)
+        err = run_client(fetch, &options);
+    secure_client_close(secure);
+    return err;
+}
 bide_async(run, struct fetch *);
 
 /*
  * ---- The command line ---------------------------------------------------------------------------------------------
  */
 
-enum { OPTION_HEAD = 256, OPTION_SIZE };
+enum { OPTION_HEAD = 256, OPTION_SIZE, OPTION_AUTHORITIES, OPTION_INSECURE };
 
 static const struct option long_options[] = {
     { "concurrency", required_argument, NULL, 'c' },
@@ -210,6 +224,8 @@ static const struct option long_options[] = {
     { "json", no_argument, NULL, 'j' },
     { "head", no_argument, NULL, OPTION_HEAD },
     { "header", required_argument, NULL, 'H' },
+    { "ca", required_argument, NULL, OPTION_AUTHORITIES },
+    { "insecure", no_argument, NULL, OPTION_INSECURE },
     { "max-size", required_argument, NULL, OPTION_SIZE },
     { "quiet", no_argument, NULL, 'q' },
     { "help", no_argument, NULL, 'h' },
@@ -263,6 +279,12 @@ static int parse_option(struct fetch_options *options, int option, const char *v
         return add_header(options, value);
     case OPTION_HEAD:
         options->method = "HEAD";
+        return 0;
+    case OPTION_AUTHORITIES:
+        options->secure.authorities = value;
+        return 0;
+    case OPTION_INSECURE:
+        options->secure.insecure = true;
         return 0;
     case OPTION_SIZE:
         return parse_bytes("fetch", "--max-size", value, &options->size_max);

@@ -10,6 +10,7 @@
 
 #include "command/output.h"
 #include "command/report.h"
+#include "command/secure.h"
 #include "command/source.h"
 #include "command/store.h"
 
@@ -26,6 +27,7 @@ struct fetch_options {
     bool quiet;
     bide_http_header *headers; /* ends with a name of NULL; NULL: none. The names own their texts */
     size_t header_count;
+    struct secure_client secure;
 };
 
 /* A run. Lives in main's frame as long as everything else. */

@@ -19,7 +19,7 @@ static const char *const kind_names[ERROR_KINDS] = {
     [ERROR_URL] = "bad URL",       [ERROR_RESOLVE] = "unknown host", [ERROR_REFUSED] = "refused",
     [ERROR_TIMEOUT] = "timeout",   [ERROR_TRUNCATED] = "truncated",  [ERROR_CONNECTION] = "connection",
     [ERROR_PROTOCOL] = "protocol", [ERROR_SIZE] = "too large",       [ERROR_STORE] = "not stored",
-    [ERROR_OTHER] = "other",
+    [ERROR_TLS] = "TLS",           [ERROR_OTHER] = "other",
 };
 
 enum error_kind error_kind(int err)
@@ -45,6 +45,8 @@ enum error_kind error_kind(int err)
         return ERROR_CONNECTION;
     case BIDE_EPROTOCOL:
         return ERROR_PROTOCOL;
+    case BIDE_ETLS:
+        return ERROR_TLS;
     case BIDE_ELIMIT:
         return ERROR_SIZE;
     case -ENOSPC:

@@ -18,6 +18,7 @@ enum error_kind {
     ERROR_TRUNCATED,
     ERROR_CONNECTION,
     ERROR_PROTOCOL,
+    ERROR_TLS,
     ERROR_SIZE,
     ERROR_STORE,
     ERROR_OTHER,

@@ -18,6 +18,7 @@
 
 #include "command/arguments.h"
 #include "command/command.h"
+#include "command/secure.h"
 #include "command/serve.h"
 
 enum { SPARE_DESCRIPTORS = 32, PORT_DEFAULT = 8080, CONNECTIONS_LEAST = 8 };
@@ -33,6 +34,9 @@ static const char help_text[] = "usage: bide serve [OPTION...] DIR\n"
                                 "  -d, --delay SECONDS   wait before each answer\n"
                                 "  -b, --body TEXT       the answer, without DIR (hello)\n"
                                 "  -p, --port PORT       0: a free one, which is printed (8080)\n"
+                                "      --cert FILE       serve https with the certificate in FILE (PEM, those of the\n"
+                                "                        authorities behind it)\n"
+                                "      --key FILE        its key, if that is in another file\n"
                                 "      --host HOST       the address to listen on (127.0.0.1)\n"
                                 "  -q, --quiet           no line on standard error for each request\n"
                                 "  -h, --help            this text\n"
@@ -53,6 +57,7 @@ struct serve {
     size_t connections_max;
     bide_task *main;
     bool terminated;
+    struct secure_server secure;
 };
 
 /* "127.0.0.1:54321 "GET /a.txt" 200 1234 0.002s" */
@@ -114,22 +119,33 @@ static void announce(const struct serve *serve, int port)
         printf("serving \"%s\"", serve->body);
     if (serve->delay > 0)
         printf(" after %g s", serve->delay);
-    printf(" on http://%s%s%s:%d/ (Ctrl-C ends it)\n", open, serve->host, close, port);
+    printf(" on %s://%s%s%s:%d/ (Ctrl-C ends it)\n", serve->secure.certificate ? "https" : "http", open, serve->host,
+           close, port);
     fflush(stdout);
 }
 
-static int run(struct serve *serve)
+static int run_server(struct serve *serve, const bide_http_serve_options *options)
 {
-    const bide_http_serve_options options = { .connections_max = serve->connections_max,
-                                              .grace = GRACE_SECONDS,
-                                              .quiet = serve->quiet };
     bide_listener *listener;
 
     serve->main = bide_current_task();
     bide(bide_add_signal_handler(bide_get_running_loop(), SIGTERM, on_terminate, serve));
     bide(bide_listen(serve->host, (int)serve->port, &listener));
     announce(serve, bide_listener_port(listener));
-    return bide_http_serve_listener(listener, answer_request, serve, &options);
+    return bide_http_serve_listener(listener, answer_request, serve, options);
+}
+
+static int run(struct serve *serve)
+{
+    bide_http_serve_options options = { .connections_max = serve->connections_max,
+                                        .grace = GRACE_SECONDS,
+                                        .quiet = serve->quiet };
+    int err = secure_server_open(&serve->secure, &options);
+
+    if (err == 0)
+        err = run_server(serve, &options);
+    secure_server_close(&serve->secure);
+    return err;
 }
 bide_async(run, struct serve *);
 
@@ -137,13 +153,15 @@ bide_async(run, struct serve *);
  * ---- The command line ---------------------------------------------------------------------------------------------
  */
 
-enum { OPTION_HOST = 256 };
+enum { OPTION_HOST = 256, OPTION_CERTIFICATE, OPTION_KEY };
 
 static const struct option long_options[] = {
     { "delay", required_argument, NULL, 'd' },
     { "body", required_argument, NULL, 'b' },
     { "port", required_argument, NULL, 'p' },
     { "host", required_argument, NULL, OPTION_HOST },
+    { "cert", required_argument, NULL, OPTION_CERTIFICATE },
+    { "key", required_argument, NULL, OPTION_KEY },
     { "quiet", no_argument, NULL, 'q' },
     { "help", no_argument, NULL, 'h' },
     { NULL, 0, NULL, 0 },
@@ -161,6 +179,12 @@ static int parse_option(struct serve *serve, int option, const char *value, cons
         return parse_count("serve", "--port", value, 0, 65535, &serve->port);
     case OPTION_HOST:
         serve->host = value;
+        return 0;
+    case OPTION_CERTIFICATE:
+        serve->secure.certificate = value;
+        return 0;
+    case OPTION_KEY:
+        serve->secure.key = value;
         return 0;
     case 'q':
         serve->quiet = true;
@@ -195,6 +219,8 @@ static int parse_arguments(int argc, char **argv, struct serve *serve, bool *ret
         return usage_error("serve", "DIR and --body exclude each other");
     if (!serve->directory_path && serve->delay < 0 && !serve->body)
         return usage_error("serve", "neither a directory nor --delay nor --body");
+    if (serve->secure.key && !serve->secure.certificate)
+        return usage_error("serve", "--key without --cert");
     if (!serve->body)
         serve->body = "hello";
     return 0;

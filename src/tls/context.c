@@ -1,4 +1,10 @@
-/* Contexts: what connections have in common. Made from options as a whole (setup.c), and replaced as a whole. */
+/*
+ * Contexts: what connections have in common. Made from options as a whole (setup.c), and replaced as a whole.
+ *
+ * The loops of several threads may use one at the same time (a server with workers): references are counted
+ * atomically, OpenSSL's own object takes care of itself, and a lock that is held for a few instructions guards the
+ * rest. Must never happen: waiting, or a callback of the user's, under the lock.
+ */
 #include "tls/tls.h"
 
 #include <errno.h>
@@ -14,10 +20,12 @@ int bide_tls_context_open(const bide_tls_options *options, bide_tls_context **re
 
     if (!context)
         return bide_fail(-ENOMEM, "TLS context: no memory");
-    context->references = 1;
+    atomic_init(&context->references, 1);
+    pthread_mutex_init(&context->lock, NULL);
     context->sessions_max = options && options->sessions_max ? options->sessions_max : SESSIONS_MAX;
     int err = bide__tls_setup_make(options, &context->setup);
     if (err < 0) {
+        pthread_mutex_destroy(&context->lock);
         free(context);
         return err;
     }
@@ -32,19 +40,32 @@ int bide_tls_context_reload(bide_tls_context *context, const bide_tls_options *o
 
     if (err < 0)
         return err;
-    bide__tls_session_forget(context);
-    bide__tls_setup_release(context->setup);
+    pthread_mutex_lock(&context->lock);
+    struct bide__tls_setup *old = context->setup;
     context->setup = setup;
     context->sessions_max = options && options->sessions_max ? options->sessions_max : SESSIONS_MAX;
+    pthread_mutex_unlock(&context->lock);
+    bide__tls_session_forget(context);
+    bide__tls_setup_release(old);
     return 0;
+}
+
+struct bide__tls_setup *bide__tls_context_setup(bide_tls_context *context)
+{
+    pthread_mutex_lock(&context->lock);
+    struct bide__tls_setup *setup = context->setup;
+    atomic_fetch_add(&setup->references, 1);
+    pthread_mutex_unlock(&context->lock);
+    return setup;
 }
 
 void bide__tls_context_release(bide_tls_context *context)
 {
-    if (!context || --context->references)
+    if (!context || atomic_fetch_sub(&context->references, 1) > 1)
         return;
     bide__tls_session_forget(context);
     bide__tls_setup_release(context->setup);
+    pthread_mutex_destroy(&context->lock);
     free(context);
 }
 

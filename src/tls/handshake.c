@@ -90,6 +90,25 @@ static void discard(struct bide__tls *tls)
     free(tls);
 }
 
+/* The authorities of the system are loaded with the first client. */
+static int trust_system(bide_tls_context *context, struct bide__tls_setup *setup)
+{
+    pthread_mutex_lock(&context->lock);
+    int err = bide__tls_setup_trust_system(setup);
+    pthread_mutex_unlock(&context->lock);
+    return err;
+}
+
+/* Whether a server can be made of it: it has a certificate, or leaves that to others. */
+static bool serves(bide_tls_context *context)
+{
+    struct bide__tls_setup *setup = bide__tls_context_setup(context);
+    bool does = setup->identity_count || setup->select;
+
+    bide__tls_setup_release(setup);
+    return does;
+}
+
 static int make(bide_stream *stream, bide_tls_context *context, bool is_server, const char *server_name,
                 const char *session_peer, struct bide__tls **ret_tls)
 {
@@ -98,10 +117,9 @@ static int make(bide_stream *stream, bide_tls_context *context, bool is_server, 
     if (!tls)
         return bide_fail(-ENOMEM, "TLS with %s: no memory", bide_peer_name(stream));
     tls->context = context;
-    context->references++;
-    tls->setup = context->setup;
-    tls->setup->references++;
-    int err = is_server ? 0 : bide__tls_setup_trust_system(tls->setup);
+    atomic_fetch_add(&context->references, 1);
+    tls->setup = bide__tls_context_setup(context);
+    int err = is_server ? 0 : trust_system(context, tls->setup);
     if (err == 0)
         err = make_openssl(tls, stream, is_server);
     if (err == 0)
@@ -293,9 +311,14 @@ int bide_start_tls(bide_stream *stream, bide_tls_context *context, const char *s
 
 int bide_tls_accept(bide_stream *stream, bide_tls_context *context)
 {
-    if (!context || !(context->setup->identity_count || context->setup->select))
+    if (!context || !serves(context))
         return bide_fail(-EINVAL, "TLS with %s: a server needs a context with a certificate", bide_peer_name(stream));
     return handshake(stream, context, true, NULL, NULL);
+}
+
+int bide_tls_connect(const char *host, int port, void *context, bide_stream **ret_stream)
+{
+    return bide_open_tls_connection(host, port, context, ret_stream);
 }
 
 int bide_tls_wrap(bide_stream *stream, void *context)

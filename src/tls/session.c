@@ -28,13 +28,29 @@ static void drop_oldest(bide_tls_context *context)
     drop(context, place);
 }
 
+/* Puts a session in front. */
+static bool put(bide_tls_context *context, const struct bide__tls *tls, struct bide__tls_session *session)
+{
+    bool current;
+
+    pthread_mutex_lock(&context->lock);
+    current = tls->setup == context->setup;
+    if (current) {
+        session->next = context->sessions;
+        context->sessions = session;
+        if (++context->session_count > context->sessions_max)
+            drop_oldest(context);
+    }
+    pthread_mutex_unlock(&context->lock);
+    return current;
+}
+
 /* OpenSSL has a new session: 1 when it is kept. */
 static int remember(SSL *openssl, SSL_SESSION *openssl_session)
 {
     struct bide__tls *tls = SSL_get_app_data(openssl);
-    bide_tls_context *context = tls->context;
 
-    if (!tls->session_peer || tls->setup != context->setup)
+    if (!tls->session_peer)
         return 0;
     size_t size = strlen(tls->session_peer) + 1;
     struct bide__tls_session *session = malloc(sizeof *session + size);
@@ -42,11 +58,10 @@ static int remember(SSL *openssl, SSL_SESSION *openssl_session)
         return 0;
     session->session = openssl_session;
     memcpy(session->peer, tls->session_peer, size);
-    session->next = context->sessions;
-    context->sessions = session;
-    if (++context->session_count > context->sessions_max)
-        drop_oldest(context);
-    return 1;
+    if (put(tls->context, tls, session))
+        return 1;
+    free(session); /* the context has been made anew meanwhile */
+    return 0;
 }
 
 void bide__tls_session_watch(SSL_CTX *openssl)
@@ -54,14 +69,13 @@ void bide__tls_session_watch(SSL_CTX *openssl)
     SSL_CTX_sess_set_new_cb(openssl, remember);
 }
 
-void bide__tls_session_resume(struct bide__tls *tls)
+static void resume(bide_tls_context *context, struct bide__tls *tls)
 {
-    bide_tls_context *context = tls->context;
     struct bide__tls_session **place = &context->sessions;
 
     while (*place && strcmp((*place)->peer, tls->session_peer) != 0)
         place = &(*place)->next;
-    if (!*place)
+    if (!*place || tls->setup != context->setup)
         return;
     SSL_SESSION *session = (*place)->session;
     SSL_set_session(tls->openssl, session); /* fails for one that is of no use: then there is a full handshake */
@@ -69,8 +83,17 @@ void bide__tls_session_resume(struct bide__tls *tls)
         drop(context, place);
 }
 
+void bide__tls_session_resume(struct bide__tls *tls)
+{
+    pthread_mutex_lock(&tls->context->lock);
+    resume(tls->context, tls);
+    pthread_mutex_unlock(&tls->context->lock);
+}
+
 void bide__tls_session_forget(bide_tls_context *context)
 {
+    pthread_mutex_lock(&context->lock);
     while (context->sessions)
         drop(context, &context->sessions);
+    pthread_mutex_unlock(&context->lock);
 }

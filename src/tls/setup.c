@@ -238,8 +238,7 @@ static int choose_setup(SSL *openssl, int *ret_alert, void *argument)
         *ret_alert = SSL_AD_UNRECOGNIZED_NAME;
         return SSL_TLSEXT_ERR_ALERT_FATAL;
     }
-    tls->chosen = context->setup;
-    tls->chosen->references++;
+    tls->chosen = bide__tls_context_setup(context);
     if (!SSL_set_SSL_CTX(openssl, tls->chosen->openssl))
         return SSL_TLSEXT_ERR_ALERT_FATAL;
     SSL_set_cert_cb(openssl, bide__tls_identity_choose, tls); /* it belongs to what was exchanged */
@@ -293,13 +292,13 @@ int bide__tls_setup_make(const bide_tls_options *options, struct bide__tls_setup
         options = &defaults;
     if (!setup)
         return bide_fail(-ENOMEM, "TLS context: no memory");
-    *setup = (struct bide__tls_setup){ .references = 1,
-                                       .verify = options->verify,
+    *setup = (struct bide__tls_setup){ .verify = options->verify,
                                        .no_host_name_check = options->no_host_name_check,
                                        .no_sessions = options->no_sessions,
                                        .allow_truncation = options->allow_truncation,
                                        .select = options->select,
                                        .argument = options->argument };
+    atomic_init(&setup->references, 1);
     ERR_clear_error();
     setup->openssl = bide__tls_bio_prepare() == 0 ? SSL_CTX_new(TLS_method()) : NULL;
     int err = setup->openssl ? fill(setup, options) : explain("OpenSSL", NULL);
@@ -314,7 +313,7 @@ int bide__tls_setup_make(const bide_tls_options *options, struct bide__tls_setup
 
 void bide__tls_setup_release(struct bide__tls_setup *setup)
 {
-    if (!setup || --setup->references)
+    if (!setup || atomic_fetch_sub(&setup->references, 1) > 1)
         return;
     SSL_CTX_free(setup->openssl);
     for (size_t i = 0; i < setup->identity_count; i++)

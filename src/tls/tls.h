@@ -6,6 +6,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <pthread.h>
+#include <stdatomic.h>
+
 #include <openssl/ssl.h>
 
 #include <bide/sync.h>
@@ -30,7 +33,7 @@ struct bide__tls_identity {
 
 /* What was made from options. Connections go on with theirs when the context is made anew. */
 struct bide__tls_setup {
-    unsigned references;
+    atomic_uint references;
     SSL_CTX *openssl;
     struct bide__tls_identity *identities;
     size_t identity_count;
@@ -53,7 +56,8 @@ struct bide__tls_session {
 };
 
 struct bide_tls_context {
-    unsigned references; /* the owner's, and one for each connection */
+    atomic_uint references; /* the owner's, and one for each connection */
+    pthread_mutex_t lock;   /* of all that follows: the loops of several threads may share a context */
     struct bide__tls_setup *setup;
     struct bide__tls_session *sessions; /* newest first */
     size_t session_count, sessions_max;
@@ -112,12 +116,15 @@ BIO *bide__tls_open_pem(const char *what, const char *file, const char *text, in
 /* Makes a setup from options (NULL: the defaults). 0 or an error with a message. */
 int bide__tls_setup_make(const bide_tls_options *options, struct bide__tls_setup **ret_setup);
 
-/* Loads the authorities of the system, if they are those to trust. 0 or an error with a message. */
+/* Loads the authorities of the system, if they are those to trust. 0 or an error with a message. Locked. */
 int bide__tls_setup_trust_system(struct bide__tls_setup *setup);
 
 void bide__tls_setup_release(struct bide__tls_setup *setup);
 
 /* ---- context.c ---- */
+
+/* Its setup, with a reference, to be released. */
+struct bide__tls_setup *bide__tls_context_setup(bide_tls_context *context);
 
 /* Lets go of one reference. */
 void bide__tls_context_release(bide_tls_context *context);

@@ -242,7 +242,7 @@ bide_test(errors_name_the_phase)
     check_error(bide_http_get(client, "http://127.0.0.1:1/", &response), ECONNREFUSED);
     check_says(-ECONNREFUSED, "GET http://127.0.0.1:1/: connect to 127.0.0.1:1", "Connection refused");
     check_eq(bide_http_get(client, "https://example.org/", &response), BIDE_EURL);
-    check_says(BIDE_EURL, "GET https://example.org/: https needs libbide-tls, which is not built yet");
+    check_says(BIDE_EURL, "GET https://example.org/: https needs the option `secure` of the client");
     check_eq(bide_http_get(client, "ftp://example.org/", &response), BIDE_EURL);
     check_eq(bide_http_get(client, "http://u:secret@127.0.0.1:99999/", &response), BIDE_EURL);
     check(strstr(bide_strerror(BIDE_EURL), "secret") == NULL);

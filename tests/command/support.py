@@ -165,7 +165,7 @@ class Place:
         """A running server: (child, port)."""
         child = self.start("serve", "--port", 0, *arguments, **options)
         line = child.stdout.readline().decode()
-        found = re.fullmatch(r"serving .* on http://127\.0\.0\.1:(\d+)/ \(Ctrl-C ends it\)\n", line)
+        found = re.fullmatch(r"serving .* on https?://127\.0\.0\.1:(\d+)/ \(Ctrl-C ends it\)\n", line)
         check(found, f"the first line of serve is {line!r}")
         return child, int(found[1])
 

@@ -2,8 +2,11 @@
 #include "support_tls.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
+
+#include <openssl/crypto.h>
 
 bide_test(bytes_go_both_ways)
 {
@@ -283,5 +286,49 @@ bide_test(who_says_nothing_is_let_go)
 
     check_error(bide_tls_wrap(ends.server, zoo()->serving), ETIMEDOUT, "no handshake within 60 s");
     close_ends(ends);
+    return 0;
+}
+
+/* ---- several threads ---- */
+
+/* Handshakes with contexts that other threads use too; one of them has its server's made anew all the time. */
+static int shake_often(bide_tls_context *server, bool reloads)
+{
+    const struct zoo *it = zoo();
+    const bide_tls_options options = { .identity = identity_of(&it->good) };
+
+    for (int i = 0; i < 20; i++) {
+        struct ends ends;
+
+        bide(bide_stream_pair(0, &ends.client, &ends.server));
+        must_shake(ends, it->trusting, server);
+        check_eq(bide_gather(bide_co(send_sequence, ends.server, 5000), bide_co(receive_sequence, ends.client, 5000)),
+                 0);
+        close_ends(ends);
+        if (reloads && i % 5 == 0)
+            check_eq(bide_tls_context_reload(server, &options), 0);
+    }
+    return 0;
+}
+bide_async(shake_often, bide_tls_context *, bool);
+
+static void *run_loop(void *argument)
+{
+    check_eq(bide_run(bide_co(shake_often, argument, false)), 0);
+    OPENSSL_thread_stop();
+    return NULL;
+}
+
+unit_test(loops_of_several_threads_share_contexts, .real_clock = true, .time_limit = 60)
+{
+    bide_tls_context *server = server_context(&zoo()->good);
+    pthread_t threads[2];
+
+    for (int i = 0; i < 2; i++)
+        check_eq(pthread_create(&threads[i], NULL, run_loop, server), 0);
+    check_eq(bide_run(bide_co(shake_often, server, true)), 0);
+    for (int i = 0; i < 2; i++)
+        check_eq(pthread_join(threads[i], NULL), 0);
+    bide_tls_context_close(server);
     return 0;
 }
