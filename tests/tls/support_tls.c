@@ -266,9 +266,10 @@ struct zoo *zoo(void)
 {
     static bool cleanup_is_set;
 
-    if (!cleanup_is_set)
+    if (!cleanup_is_set) {
+        cleanup_is_set = true;
         bide_test_cleanup(bide_co(forget));
-    cleanup_is_set = true;
+    }
     return made_zoo();
 }
 
