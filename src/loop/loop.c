@@ -376,6 +376,18 @@ static void gather_events(struct bide_loop *loop, int64_t timeout)
 }
 
 /*
+ * Sleeps without an end. A test is told when that is for good: nothing is ready, no deadline, nothing asked of the
+ * kernel or of a thread of ours; all tasks wait for each other.
+ */
+static void gather_events_for_ever(struct bide_loop *loop)
+{
+    if (loop->hooks && loop->hooks->nothing_comes && !loop->outside_waits && !loop->jobs_under_way &&
+        !loop->watcher_list && !bide__signals_are_handled_by(loop) && !atomic_load(&loop->remote))
+        loop->hooks->nothing_comes(loop->hooks, loop);
+    gather_events(loop, BIDE__FOREVER);
+}
+
+/*
  * Time jumps to the next deadline when nothing can run, nothing comes from the kernel, and no thread is at work for
  * us. When there is no deadline either, or a thread is at work, it is waited for in real time.
  */
@@ -387,7 +399,7 @@ static void gather_events_virtually(struct bide_loop *loop)
         return;
     int64_t next = bide__timers_next(&loop->timers);
     if (loop->jobs_under_way || next == BIDE__FOREVER)
-        gather_events(loop, BIDE__FOREVER);
+        gather_events_for_ever(loop);
     else if (next > loop->virtual_now)
         loop->virtual_now = next;
 }
@@ -402,10 +414,16 @@ static void after_poll(struct bide_loop *loop)
 
 static void poll(struct bide_loop *loop)
 {
-    if (__builtin_expect(loop->virtual_clock, 0))
+    if (__builtin_expect(loop->virtual_clock, 0)) {
         gather_events_virtually(loop);
-    else
-        gather_events(loop, bide__loop_time_to_wait(loop));
+    } else {
+        int64_t timeout = bide__loop_time_to_wait(loop);
+
+        if (timeout == BIDE__FOREVER)
+            gather_events_for_ever(loop);
+        else
+            gather_events(loop, timeout);
+    }
     after_poll(loop);
 }
 

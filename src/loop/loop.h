@@ -86,6 +86,8 @@ struct bide_loop {
     bool virtual_clock;      /* time stands still while anything can run, then jumps to the next deadline */
     int64_t virtual_now;     /* nanoseconds */
     size_t jobs_under_way;   /* given to threads and not back yet */
+    size_t pool_threads;     /* threads of its pools */
+    size_t outside_waits;    /* tasks that wait for the kernel to do something */
     uint64_t shuffle;        /* state of the generator that orders the tasks of a turn; 0: first in, first out */
     struct bide__hooks *hooks;
     struct bide__context
@@ -140,6 +142,9 @@ struct bide__hooks {
                         void *task); /* the task (a record) is about to park; what it waits for is in place */
     void (*error_unread)(struct bide__hooks *hooks, const char *task, int err,
                          const char *message); /* a task failed, and nobody will ever ask; message: may be NULL */
+    void (*nothing_comes)(
+        struct bide__hooks *hooks,
+        struct bide_loop *loop); /* the loop is about to sleep, and only another thread could wake it */
 };
 
 enum {
@@ -323,6 +328,9 @@ static inline void bide__loop_touched(struct bide_loop *loop)
 void bide__wake_begin_sleep(struct bide_loop *loop);
 /* Async-signal-safe: makes the loop look at its signals. */
 void bide__wake_for_signal(struct bide_loop *loop);
+
+/* signal.c: true if the loop handles any. */
+bool bide__signals_are_handled_by(const struct bide_loop *loop);
 
 /* watcher.c */
 /* True if bide_add_reader (kind BIDE__OP_READABLE) or bide_add_writer has a callback for the descriptor. */

@@ -81,6 +81,11 @@ bool bide__signal_is_handled_by(const struct bide_loop *loop, int signal_number,
            signals.callback[signal_number] == callback;
 }
 
+bool bide__signals_are_handled_by(const struct bide_loop *loop)
+{
+    return atomic_load(&signals.loop) == loop;
+}
+
 void bide__signals_deliver(struct bide_loop *loop)
 {
     atomic_store(&loop->signal_pending, false);

@@ -81,6 +81,7 @@ static int start_thread(struct bide__thread_pool *pool)
         return -EAGAIN;
     pthread_setname_np(pool->threads[pool->started], pool->name);
     pool->started++;
+    pool->loop->pool_threads++;
     return 0;
 }
 
@@ -118,6 +119,7 @@ void bide__thread_pool_close(struct bide__thread_pool *pool)
     pthread_mutex_unlock(&pool->lock);
     for (size_t i = 0; i < pool->started; i++)
         pthread_join(pool->threads[i], NULL);
+    pool->loop->pool_threads -= pool->started;
     pthread_cond_destroy(&pool->work);
     pthread_mutex_destroy(&pool->lock);
     free(pool);

@@ -134,7 +134,9 @@ int64_t bide__op_run(struct bide__op *op)
     task->waiter = &waiter.waiter;
     if (__builtin_expect(loop->hooks != NULL, 0))
         loop->hooks->before_wait(loop->hooks, task);
+    loop->outside_waits++;
     bide__park(loop); /* the completion makes the task ready by itself */
+    loop->outside_waits--;
     task->waiter = NULL;
     return op->result;
 }

@@ -81,6 +81,18 @@ static void error_unread(struct bide__hooks *hooks, const char *task, int err, c
                   message ? message : bide__failure_general(err));
 }
 
+/* A deadlock, unless a thread that the test has started may still do something about it. */
+static void nothing_comes(struct bide__hooks *hooks, struct bide_loop *loop)
+{
+    (void)hooks;
+    if (!bide__threads_are_known(loop->pool_threads) || atomic_load(&loop->remote))
+        return;
+    bide__finding(NULL, 0, "deadlock: every task waits, and nothing is under way that could wake one\n");
+    atomic_store(&loop->sleeping, true); /* for good */
+    bide__say_tasks();
+    bide__end_process(BIDE__FAILED);
+}
+
 static void check_tasks(void)
 {
     if (may_leave(BIDE_ALLOW_TASKS) || now.attempt->n)
@@ -138,7 +150,7 @@ static int run_in_loop(void)
     options.shuffle_seed = attempt->seed;
     options.no_interrupt = true;
     options.quiet = attempt->n != 0;
-    now.hooks = (struct bide__hooks){ before_wait, error_unread };
+    now.hooks = (struct bide__hooks){ before_wait, error_unread, nothing_comes };
     bide__set_next_hooks(&now.hooks);
     return bide_run_with(body, &options);
 }

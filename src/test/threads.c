@@ -98,6 +98,17 @@ BIDE__WRAP(int, pthread_detach, pthread_t thread)
     return real(thread);
 }
 
+bool bide__threads_are_known(size_t known)
+{
+    bool are_known = false;
+
+    bide__quiet++;
+    for (int i = 0; i < LOOKS && !(are_known = count_threads() <= count_before + (int)known); i++)
+        nanosleep(&(struct timespec){ .tv_nsec = 1000000 }, NULL);
+    bide__quiet--;
+    return are_known;
+}
+
 void bide__threads_check(void)
 {
     int count = count_threads(), reported = 0;

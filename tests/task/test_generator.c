@@ -443,7 +443,7 @@ bide_async(use_values, int);
 static void cancel_everywhere(bool debug, int leave_at, uint64_t seed)
 {
     for (int n = 1;; n++) {
-        every.hooks = (struct bide__hooks){ cancel_at_countdown, ignore_unread };
+        every.hooks = (struct bide__hooks){ .before_wait = cancel_at_countdown, .error_unread = ignore_unread };
         every.countdown = n;
         every.made = every.freed = 0;
         bide__set_next_hooks(&every.hooks);

@@ -167,7 +167,13 @@ static int waiter(bool *flag)
 }
 bide_async(waiter, bool *);
 
-bide_test(lost_wake_up, .time_limit = 1)
+static int take_no_time(void)
+{
+    return 0;
+}
+bide_async(take_no_time);
+
+bide_test(lost_wake_up)
 {
     bool flag = false;
     bide_task *task = bide_create_task(NULL, bide_co(waiter, &flag));
@@ -175,6 +181,37 @@ bide_test(lost_wake_up, .time_limit = 1)
     bide(bide_sleep(1));
     flag = true;
     return bide_join(task);
+}
+
+static int take_both(bide_lock *first, bide_lock *second)
+{
+    int err;
+
+    bide_with (first, err) {
+        bide(bide_sleep(1));
+        bide_with (second, err)
+            bide(bide_sleep(1));
+    }
+    return err;
+}
+bide_async(take_both, bide_lock *, bide_lock *);
+
+bide_test(two_locks_in_two_orders, .real_clock = true)
+{
+    bide_lock a = { 0 }, b = { 0 };
+
+    return bide_gather(bide_co(take_both, &a, &b), bide_co(take_both, &b, &a));
+}
+
+typedef bide_queue(int, 5) numbers;
+
+bide_test(queue_that_nobody_fills)
+{
+    numbers queue = { 0 };
+    int number;
+
+    bide(bide_to_thread(bide_co(take_no_time))); /* a thread of the pool waits for work: it cannot help */
+    return bide_queue_get(&queue, &number);
 }
 
 static volatile bool stop;

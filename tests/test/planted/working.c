@@ -4,11 +4,13 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -364,4 +366,72 @@ bide_test_cancel_everywhere(may_turn_cancellation_into_success, .may_swallow = t
 {
     (void)bide_sleep(1);
     return 0;
+}
+
+/* ---- what only looks like a deadlock ---- */
+
+struct meeting {
+    bide_loop *loop;
+    bide_event event;
+};
+
+static void set_event(void *meeting)
+{
+    bide_event_set(&((struct meeting *)meeting)->event);
+}
+
+static void *call_later(void *argument)
+{
+    struct meeting *meeting = argument;
+
+    nanosleep(&(struct timespec){ .tv_nsec = 300000000 }, NULL);
+    bide_call_soon_threadsafe(meeting->loop, set_event, meeting);
+    return NULL;
+}
+
+bide_test(a_thread_may_still_wake_a_task)
+{
+    struct meeting meeting = { .loop = bide_get_running_loop() };
+    pthread_t thread;
+
+    check_eq(pthread_create(&thread, NULL, call_later, &meeting), 0);
+    int err = bide_event_wait(&meeting.event);
+    pthread_join(thread, NULL);
+    return err;
+}
+
+bide_test(a_signal_may_still_wake_a_task)
+{
+    struct meeting meeting = { .loop = bide_get_running_loop() };
+
+    check_eq(bide_add_signal_handler(meeting.loop, SIGUSR1, set_event, &meeting), 0);
+    pid_t child = fork();
+    if (child == 0) {
+        nanosleep(&(struct timespec){ .tv_nsec = 50000000 }, NULL);
+        kill(getppid(), SIGUSR1);
+        _exit(0);
+    }
+    int err = bide_event_wait(&meeting.event);
+    waitpid(child, NULL, 0);
+    return err;
+}
+
+bide_test(a_descriptor_may_still_wake_a_task)
+{
+    struct meeting meeting = { .loop = bide_get_running_loop() };
+    int ends[2];
+
+    check_eq(pipe(ends), 0);
+    check_eq(bide_add_reader(meeting.loop, ends[0], set_event, &meeting), 0);
+    pid_t child = fork();
+    if (child == 0) {
+        nanosleep(&(struct timespec){ .tv_nsec = 50000000 }, NULL);
+        _exit(write(ends[1], "x", 1) != 1);
+    }
+    int err = bide_event_wait(&meeting.event);
+    bide_remove_reader(meeting.loop, ends[0]);
+    waitpid(child, NULL, 0);
+    close(ends[0]);
+    close(ends[1]);
+    return err;
 }
