@@ -481,3 +481,28 @@ bide_test(peer_names_are_address_and_port)
     bide_close(ends.far);
     return 0;
 }
+
+static int count_turns(int *turns)
+{
+    for (;; ++*turns)
+        bide(bide_sleep(0));
+}
+bide_async(count_turns, int *);
+
+bide_test(reads_that_need_not_wait_let_the_others_run)
+{
+    struct connection connection = open_connection(0);
+    char data[1000] = "", byte;
+    int turns = 0;
+    bide_task *other = bide_create_task(NULL, bide_co(count_turns, &turns));
+
+    put(connection.peer, data, sizeof data);
+    for (size_t i = 0; i < sizeof data; i++)
+        check_eq(bide_read(connection.stream, &byte, 1), 1);
+    check(turns >= 5);
+    bide_cancel(other);
+    bide_join(other);
+    bide_close(connection.stream);
+    close(connection.peer);
+    return 0;
+}

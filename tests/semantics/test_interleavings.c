@@ -1,5 +1,5 @@
 /*
- * The order of things in 1,426 small programs, as CPython 3.14 has it: who runs when, who gets what, what ends how. They were
+ * The order of things in 1,441 small programs, as CPython 3.14 has it: who runs when, who gets what, what ends how. They were
  * generated, recorded by interleave.py, and chosen so that each pair of operations that follow one another occurs.
  * BIDE_INTERLEAVINGS names another file of that kind.
  */

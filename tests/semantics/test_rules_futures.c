@@ -126,9 +126,12 @@ bide_test(C4_remove_takes_all_copies)
     check_eq(bide_future_remove_done_callback(&future, call_a, NULL), 0u);
     check_eq(bide_future_remove_done_callback(&future, call_b, NULL), 1u);
     bide_future_add_done_callback(&future, call_b, NULL); /* to a list that has become empty */
+    bide_future_add_done_callback(&future, call_a, NULL);
+    check_eq(bide_future_remove_done_callback(&future, call_a, NULL), 1u); /* the last one */
+    bide_future_add_done_callback(&future, call_a, NULL);
     bide_future_set_result(&future, 1, NULL);
     turns(1);
-    check_notes("b:1");
+    check_notes("b:1 a:1");
     return 0;
 }
 

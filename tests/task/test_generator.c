@@ -315,6 +315,40 @@ bide_test(generator_goes_on_when_a_next_was_cancelled) /* R1 */
     return 0;
 }
 
+static int three_numbers(numbers *to)
+{
+    for (int i = 0; i < 3; i++)
+        bide(bide_yield(to, i));
+    return 0;
+}
+bide_async(three_numbers, numbers *);
+
+static int ask(numbers *from, int *ret_value)
+{
+    return bide_next(from, ret_value);
+}
+bide_async(ask, numbers *, int *);
+
+bide_test(generator_loses_nothing_to_one_who_asked_and_was_cancelled_before_it_ran) /* R1 */
+{
+    numbers n = { 0 };
+    int err, value = -1, next = -1;
+
+    bide_generate(i, &n, bide_co(three_numbers, &n), err)
+    {
+        check_eq(i, 0);
+        bide_task *asker = bide_create_task(NULL, bide_co(ask, &n, &value));
+        bide_sleep(0); /* it has asked, and the generator is ready */
+        bide_cancel(asker);
+        check_error(bide_join(asker), ECANCELED);
+        check_eq(value, -1);
+        check_eq(bide_next(&n, &next), 1);
+        check_eq(next, 1);
+        break;
+    }
+    return err;
+}
+
 bide_test(generator_in_a_timeout)
 {
     numbers n = { 0 };

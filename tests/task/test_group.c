@@ -75,6 +75,47 @@ bide_test(group_children_may_add_children_after_the_body) /* I1, I18 */
     return 0;
 }
 
+static int start_when_done(bide_group *group, bide_task *task)
+{
+    while (!bide_done(task))
+        bide(bide_sleep(0));
+    return bide_start(group, bide_co(nap, 0.001, "added"));
+}
+bide_async(start_when_done, bide_group *, bide_task *);
+
+bide_test(group_waits_for_a_child_that_is_added_when_the_last_one_has_ended)
+{
+    int err;
+
+    bide_task_group (tg, err)
+        bide_start(NULL, bide_co(start_when_done, tg, bide_create_task(tg, bide_co(nap, 0.001, "last"))));
+    check_eq(err, 0);
+    check_notes("last:0 added:0");
+    return 0;
+}
+
+static int fail_soon(void)
+{
+    (void)bide_sleep(0.001);
+    return bide_fail(-EIO, "soon");
+}
+bide_async(fail_soon);
+
+bide_test(group_that_fails_tells_its_children_in_order_and_then_its_body) /* I2 */
+{
+    int err;
+
+    bide_task_group (tg, err) {
+        bide(bide_start(tg, bide_co(nap, 10, "first")));
+        bide(bide_start(tg, bide_co(fail_soon)));
+        bide(bide_start(tg, bide_co(nap, 10, "second")));
+        note("body:%d", bide_sleep(10));
+    }
+    check_error(err, EIO);
+    check_notes("first:-125 second:-125 body:-125");
+    return 0;
+}
+
 bide_test(group_failing_child_cancels_all_others_and_the_body) /* I2 */
 {
     int err, body = 0;

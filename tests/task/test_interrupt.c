@@ -114,6 +114,33 @@ unit_test(interrupt_ignored_by_the_user_stays_ignored)
     return bide_run(bide_co(interrupt_and_go_on));
 }
 
+static int interrupt_while_it_is_cleaned_up(void)
+{
+    int err = bide_sleep(3600);
+
+    bide_shield (60) {
+        bide(bide_to_thread(bide_co(interrupt_process)));
+        (void)bide_sleep(0.002);
+    }
+    note("cleaned up");
+    return err;
+}
+bide_async(interrupt_while_it_is_cleaned_up);
+
+static int leave_one_over(void)
+{
+    bide(bide_start(NULL, bide_co(interrupt_while_it_is_cleaned_up)));
+    return bide_sleep(0);
+}
+bide_async(leave_one_over);
+
+unit_test(interrupt_does_not_cut_short_what_the_end_of_main_cancels)
+{
+    check_eq(bide_run(bide_co(leave_one_over)), 0);
+    check_notes("cleaned up");
+    return 0;
+}
+
 unit_test(interrupt_option_off)
 {
     struct sigaction action;

@@ -10,6 +10,7 @@
 #include <signal.h>
 #include <stdatomic.h>
 
+#include "loop/loop.h"
 #include "notes.h"
 
 static int add(int a, double b)
@@ -312,4 +313,22 @@ bide_test(call_soon_threadsafe_keeps_the_order_of_a_thread) /* B17 */
     check_eq(to.next, 1000);
     check_eq(to.errors, 0);
     return 0;
+}
+
+static int idle_thread_is_used_again(void)
+{
+    const struct bide_loop *loop = bide_get_running_loop();
+
+    for (int i = 0; i < 40; i++) {
+        bide(bide_to_thread(bide_co(add, i, 1.0)));
+        bide(bide_sleep(0.001));
+    }
+    check(loop->pool_threads < 20);
+    return 0;
+}
+bide_async(idle_thread_is_used_again);
+
+unit_test(thread_that_is_idle_is_used_again)
+{
+    return bide_run_with(bide_co(idle_thread_is_used_again), &(bide_run_options){ .thread_limit = 64 });
 }
