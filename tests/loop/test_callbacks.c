@@ -191,6 +191,27 @@ static void cancel_itself(void *unused)
     ran++;
 }
 
+static void cancel_and_schedule_three(void *unused)
+{
+    (void)unused;
+    check(bide_handle_cancel(victim));
+    check(!bide_handle_cancel(victim));
+    for (const char *c = "xyz"; *c; c++)
+        soon(note, letter(*c)); /* the memory of the cancelled one, which still stands in the queue, is not theirs */
+    soon(stop_loop_callback, &loop);
+}
+
+unit_test(cancelled_in_its_own_turn_it_takes_no_successor_with_it)
+{
+    open_loop(&loop);
+    soon(cancel_and_schedule_three, NULL);
+    check_eq(bide_call_soon(&loop, must_not_run, NULL, &victim), 0);
+    run_loop(&loop);
+    check_str(notes, "xyz");
+    bide__loop_close(&loop);
+    return 0;
+}
+
 unit_test(stale_handles_are_harmless) /* B4 */
 {
     bide_handle first, second, nothing = { 0 };

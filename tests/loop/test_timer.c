@@ -314,6 +314,14 @@ unit_test(a_reserved_timer_needs_no_memory)
     }
     arm(&timers, &alarms[armed], armed), armed++;
     check(timers.capacity > capacity);
+    capacity = timers.capacity;
+    check_eq(bide__timers_reserve(&timers), 0);
+    while (timers.size < capacity - 1)
+        arm(&timers, &alarms[armed], armed), armed++;
+    check_eq(timers.capacity, capacity);
+    arm(&timers, &alarms[armed], armed), armed++; /* the last place is not for this one */
+    check(timers.capacity > capacity);
+    bide__timers_unreserve(&timers);
     bide__timers_expire(&timers, 1000);
     check_eq(fired, armed);
     bide__timers_free(&timers);
