@@ -36,15 +36,12 @@ def _below(data, result, limit, unit):
 
 
 def _gather(data):
-    mine = figure(data, "spawn_gather", "bide")
-    ratios = [a / b for a, b in zip(figures(data, "spawn_gather", "bide"), figures(data, "spawn_group", "libdill"))]
-    if not mine or not ratios:
+    times = ratio(data, "spawn_gather", "bide", "libdill")
+    other = _best(data, "spawn_gather", "libdill")
+    if not times or not other:
         return "not measured", None
-    others = [figure(data, result, name) for result in ("spawn_gather", "spawn_group")
-              for name in data["results"].get(result, {}) if results.is_peer(name) and name != "libdill"]
-    times = results.median(ratios)
-    return (f"{text_of(mine)} ns, {times:.2f} x libdill; the next best {text_of(min(others))} ns",
-            times <= 1.5 and mine < min(others))
+    ahead = ratio(data, "spawn_gather", "bide", other)
+    return f"{times:.2f} x libdill, {ahead:.2f} x {other}", times <= 1.5 and ahead < 1
 
 
 def _floor_backends(data, result, metric, limit):
@@ -65,13 +62,13 @@ def _slower(data, result, other, factor):
 
 
 def _json(data):
+    """Both were measured at different times, so each is taken by the raw loop of its own rounds."""
     words, good = [], []
     for backend in ("epoll", "io_uring"):
-        name = f"bide {backend}"
-        pairs = [a / b for a, b in zip(figures(data, "http_json", name), figures(data, "http_plain", name))]
-        if pairs:
-            words.append(f"{backend} {results.median(pairs):.2f} x")
-            good.append(results.median(pairs) <= 1.1)
+        json, plain = (ratio(data, work, f"bide {backend}", "raw epoll loop") for work in ("http_json", "http_plain"))
+        if json and plain:
+            words.append(f"{backend} {json / plain:.2f} x")
+            good.append(json / plain <= 1.1)
     return (", ".join(words) + " of plaintext", all(good)) if good else ("not measured", None)
 
 

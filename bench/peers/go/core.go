@@ -192,6 +192,7 @@ var measured = []struct {
 	{"yield_2", 2, func(n int) { yieldAmong(2, n) }},
 	{"yield_1000", 1000, func(n int) { yieldAmong(1000, n) }},
 	{"spawn_one", 1, spawnOne},
+	{"spawn_gather", batch, spawnGroup}, // there is one way only
 	{"spawn_group", batch, spawnGroup},
 	{"queue_1", 1, func(n int) { handOver(1, n) }},
 	{"queue_128", 1, func(n int) { handOver(128, n) }},

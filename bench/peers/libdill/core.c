@@ -134,6 +134,7 @@ static const struct bench_work works[] = {
     { .name = "yield_2", .body = yield_2, .step = 2 },
     { .name = "yield_1000", .body = yield_1000, .step = 1000 },
     { .name = "spawn_one", .body = spawn_one },
+    { .name = "spawn_gather", .body = spawn_group, .step = BATCH }, /* there is one way only */
     { .name = "spawn_group", .body = spawn_group, .step = BATCH },
     { .name = "queue_1", .body = queue_1 },
     { .name = "sleepers", .special = sleepers },

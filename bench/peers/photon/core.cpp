@@ -244,6 +244,7 @@ static void wake(long count)
 
 static const struct bench_work works[] = {
     WORK(yield_2, 2),         WORK(yield_1000, 1000), WORK(spawn_one, 1),     WORK(spawn_group, BATCH),
+    { "spawn_gather", spawn_group, BATCH, nullptr }, /* there is one way only */
     WORK(queue_1, 1),         WORK(queue_128, 1),     WORK(lock_free, 1),     WORK(lock_100, CONTENDERS),
     WORK(timeout, 1),         SPECIAL(sleepers),      SPECIAL(memory_100k),   SPECIAL(cancel_10k),
     WORK(wake, 1),
