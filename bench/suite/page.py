@@ -10,7 +10,7 @@ HEAD = """# Benchmarks
 
 <!-- Written by `make bench-page` (bench/run --page) from the results of `make bench`, and bench/notes.md. -->
 
-bide beside its peers, in one run on one machine. `make bench` does it again (`make bench ONLY=echo` a part, `QUICK=1` in short); `bench/run --help` says more.
+bide beside its peers, on one machine. `make bench` does it again (`make bench ONLY=echo` a part, `QUICK=1` in short); `bench/run --help` says more.
 `make bench SAVE=baseline` keeps results and programs, `make bench-compare` measures this tree against them, in turn, and flags a change of more than 5 %. Noise-free are the
 instruction counts of the hot paths, which CI checks: `make instructions`, [limits](../bench/instructions.limits).
 
