@@ -146,7 +146,7 @@ ssize_t bide_file_read_line(bide_file *file, char *buffer, size_t size)
     int64_t length = take_line(file, size - 1, &line);
     if (length == BIDE_EOF)
         return bide_fail(BIDE_EOF, "read '%s': it has ended", file->path);
-    if (length >= 0)
+    if (length >= 0 && line)
         memcpy(buffer, line, (size_t)length + 1);
     return (ssize_t)length;
 }
