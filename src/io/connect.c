@@ -232,7 +232,8 @@ static void add_reason(char *reasons, const union bide__address *address, int er
 static int explain(const struct race *race, const char *host, int port)
 {
     char target[BIDE__ADDRESS_TEXT], reasons[REASONS_BYTES] = "", *at = reasons;
-    int length = snprintf(target, sizeof target, "%s:%d: ", host, port), err = 0;
+    const bool is_ipv6 = strchr(host, ':') != NULL;
+    int length = snprintf(target, sizeof target, is_ipv6 ? "[%s]:%d: " : "%s:%d: ", host, port), err = 0;
 
     for (size_t i = 0; i < race->addresses->count; i++) {
         err = race->errors[i];
@@ -241,7 +242,7 @@ static int explain(const struct race *race, const char *host, int port)
     if (length > 0 && (size_t)length < sizeof target && !strncmp(reasons, target, (size_t)length) &&
         race->addresses->count == 1)
         at += length;
-    return bide_fail(err, "connect to %s:%d: %s", host, port, at);
+    return bide_fail(err, is_ipv6 ? "connect to [%s]:%d: %s" : "connect to %s:%d: %s", host, port, at);
 }
 
 static int finish(struct race *race, int err, const char *host, int port, bide_stream **ret_stream)

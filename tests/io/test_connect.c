@@ -48,7 +48,11 @@ bide_test(connect_to_a_numeric_v6_address)
     snprintf(expected, sizeof expected, "[::1]:%d", bide_listener_port(listener));
     check_str(bide_peer_name(stream), expected);
     bide_close(stream);
+    int port = bide_listener_port(listener);
     bide_listener_close(listener);
+    check_error(bide_open_connection("::1", port, &stream), ECONNREFUSED);
+    snprintf(expected, sizeof expected, "connect to [::1]:%d: Connection refused", port);
+    check_str(bide_strerror(-ECONNREFUSED), expected);
     return 0;
 }
 

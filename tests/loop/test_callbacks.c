@@ -234,6 +234,22 @@ unit_test(stale_handles_are_harmless) /* B4 */
     return 0;
 }
 
+unit_test(a_handle_does_not_hit_who_got_its_place) /* B4 */
+{
+    bide_handle first, second;
+
+    open_loop(&loop);
+    check_eq(bide_call_later(&loop, 1000, note, letter('x'), &first), 0);
+    check(bide_handle_cancel(first));
+    check_eq(bide_call_soon(&loop, note, letter('y'), &second), 0);
+    check(second.slot == first.slot); /* else this test shows nothing */
+    check(!bide_handle_cancel(first));
+    poll_loop(&loop);
+    check_str(notes, "y");
+    bide__loop_close(&loop);
+    return 0;
+}
+
 unit_test(negative_delays_run_in_order_and_not_at_once) /* B5 */
 {
     open_loop(&loop);

@@ -110,3 +110,25 @@ unit_test(executor_outside_of_a_loop)
     check_eq(executor, NULL);
     return 0;
 }
+
+bide_test(a_cancelled_call_that_was_queued_is_not_under_way)
+{
+    bide_executor *executor = NULL;
+    struct gate gate = { .open = false };
+
+    bide(bide_executor_open(1, "busy", &executor));
+    bide_task *first = bide_create_task(NULL, bide_co(call_gate, executor, &gate));
+    bide(bide_sleep(0));
+    bide_task *second = bide_create_task(NULL, bide_co(call_answer, executor));
+    bide(bide_sleep(0));
+    bide_cancel(second);
+    check_eq(bide_join(second), -ECANCELED);
+    atomic_store(&gate.open, true);
+    check_eq(bide_join(first), 0);
+    /* the virtual clock stands still while a thread is at work: it would take the ten minutes */
+    check_eq(bide_sleep(600), 0);
+    bide_forget(first);
+    bide_forget(second);
+    bide_executor_close(executor);
+    return 0;
+}
