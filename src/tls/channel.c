@@ -136,6 +136,23 @@ static int64_t tls_wait_readable(bide_channel *channel)
     return err;
 }
 
+/* Takes what is decrypted: bytes, 0 at the end, an error; or -EAGAIN and what OpenSSL needs first. */
+static int64_t decrypt(struct bide__tls *tls, void *buffer, size_t size, enum need *ret_need)
+{
+    size_t count = 0;
+
+    ERR_clear_error();
+    int result = SSL_read_ex(tls->openssl, buffer, size, &count);
+    if (result > 0) {
+        bide__tls_release_buffers(tls);
+        return (int64_t)count;
+    }
+    *ret_need = examine(tls, result);
+    if (tls->failure)
+        return bide__tls_fail_again(tls);
+    return *ret_need == NEED_NOTHING ? 0 : -EAGAIN;
+}
+
 static int64_t tls_receive(bide_channel *channel, void *buffer, size_t size, bool likely_ready)
 {
     struct bide__tls *tls = channel->state;
@@ -143,22 +160,14 @@ static int64_t tls_receive(bide_channel *channel, void *buffer, size_t size, boo
 
     (void)likely_ready;
     while (err >= 0) {
-        size_t count = 0;
+        enum need need;
 
         err = ready(tls);
         if (err < 0)
             return err;
-        ERR_clear_error();
-        int result = SSL_read_ex(tls->openssl, buffer, size, &count);
-        if (result > 0) {
-            bide__tls_release_buffers(tls);
-            return (int64_t)count;
-        }
-        enum need need = examine(tls, result);
-        if (tls->failure)
-            return bide__tls_fail_again(tls);
-        if (need == NEED_NOTHING)
-            return 0;
+        int64_t count = decrypt(tls, buffer, size, &need);
+        if (count != -EAGAIN)
+            return count;
         err = provide(tls, need);
         if (err == 0)
             return 0;
@@ -288,19 +297,11 @@ static int64_t tls_try_receive(bide_channel *channel, void *buffer, size_t size)
     int err = ready(tls);
 
     while (err >= 0) {
-        size_t count = 0;
+        enum need need;
+        int64_t count = decrypt(tls, buffer, size, &need);
 
-        ERR_clear_error();
-        int result = SSL_read_ex(tls->openssl, buffer, size, &count);
-        if (result > 0) {
-            bide__tls_release_buffers(tls);
-            return (int64_t)count;
-        }
-        enum need need = examine(tls, result);
-        if (tls->failure)
-            return bide__tls_fail_again(tls);
-        if (need == NEED_NOTHING)
-            return 0;
+        if (count != -EAGAIN)
+            return count;
         if (tls->below_ended)
             return truncated(tls);
         err = need == NEED_INPUT ? fetch_now(tls) : -EAGAIN;
