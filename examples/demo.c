@@ -459,6 +459,9 @@ static int app(struct demo *demo)
 {
     bide(make_folder(demo));
     int err = show_all(demo);
+    /* a program that gets Ctrl-C in the moment of its start, still in our group, ends before we hear of it ourselves */
+    if (err < 0 && bide_sleep(0) == -ECANCELED)
+        err = -ECANCELED;
     clean_up(demo);
     return err;
 }

@@ -144,7 +144,7 @@ static int open_internet(const bide_datagram_options *options)
 
 static int bind_and_connect(int descriptor, const bide_datagram_options *options, struct bide__socket_file **ret_file)
 {
-    struct bide__unix_address local, remote;
+    struct bide__unix_address local = { .size = 0 }, remote = { .size = 0 };
     const char *where = options->local_path ? options->local_path : options->remote_path;
     int err = 0;
 

@@ -93,8 +93,8 @@ int bide_local_name(const bide_stream *stream, char *ret_text, size_t size)
         struct sockaddr_storage any;
         struct sockaddr_un local;
         union bide__address inet;
-    } address;
-    socklen_t length;
+    } address = { .any = { .ss_family = AF_UNSPEC } };
+    socklen_t length = 0;
     int err = bide_local_address(stream, &address.any, &length);
 
     if (err < 0)

@@ -151,7 +151,7 @@ static int bind_and_listen(int descriptor, const struct bide__unix_address *addr
 
 int bide__unix_listen(const char *path, int backlog, mode_t mode, struct bide__socket_file **ret_file)
 {
-    struct bide__unix_address address;
+    struct bide__unix_address address = { .size = 0 };
     int err = bide__unix_address("listen on", path, &address);
 
     if (err < 0)
@@ -186,7 +186,7 @@ static int open_stream(int descriptor, const char *path, bide_stream **ret_strea
 
 int bide_open_unix_connection(const char *path, bide_stream **ret_stream)
 {
-    struct bide__unix_address address;
+    struct bide__unix_address address = { .size = 0 };
     struct bide__record *task;
     int64_t err = bide__checkpoint(&task);
 
@@ -217,7 +217,7 @@ int bide_open_socket_pair(bide_stream **ret_one, bide_stream **ret_other)
         return bide_fail(-EPERM, "bide_open_socket_pair: no loop runs in this thread");
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends) < 0)
         return bide_fail(-errno, "bide_open_socket_pair: %s", strerror(errno));
-    bide_stream *one, *other;
+    bide_stream *one = NULL, *other = NULL;
     int err = open_stream(ends[0], "a pair", &one);
     if (err < 0) {
         close(ends[1]);

@@ -160,7 +160,7 @@ static int64_t tls_receive(bide_channel *channel, void *buffer, size_t size, boo
 
     (void)likely_ready;
     while (err >= 0) {
-        enum need need;
+        enum need need = NEED_NOTHING;
 
         err = ready(tls);
         if (err < 0)
@@ -297,7 +297,7 @@ static int64_t tls_try_receive(bide_channel *channel, void *buffer, size_t size)
     int err = ready(tls);
 
     while (err >= 0) {
-        enum need need;
+        enum need need = NEED_NOTHING;
         int64_t count = decrypt(tls, buffer, size, &need);
 
         if (count != -EAGAIN)
