@@ -5,7 +5,6 @@
  * it.
  */
 #include <errno.h>
-#include <math.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
 #include <string.h>
@@ -31,7 +30,10 @@ int bide_set_no_delay(bide_stream *stream, bool on)
 /* Whole seconds, rounded up; 0: out of range. */
 static int whole_seconds(double seconds)
 {
-    return seconds > 0 && seconds <= 32767 ? (int)ceil(seconds) : 0;
+    if (!(seconds > 0 && seconds <= 32767))
+        return 0;
+    int whole = (int)seconds;
+    return whole < seconds ? whole + 1 : whole; /* ceil() would need the mathematics library */
 }
 
 int bide_set_keep_alive(bide_stream *stream, double idle, double interval, int count)

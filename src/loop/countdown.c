@@ -41,8 +41,10 @@ static int64_t elapsed(const struct bide_loop *loop, uint64_t from, uint64_t to,
 
 bool bide__countdown_make_room(struct bide_loop *loop, struct bide__countdown *countdown)
 {
-    if (loop->countdowns && loop->countdowns->depth + 1 == BIDE__COUNTDOWNS)
+    if (loop->countdowns && loop->countdowns->depth + 1 == BIDE__COUNTDOWNS) {
         bide__countdowns_arm(loop);
+        countdown->begun_at = bide__tick(); /* not before those that are armed now, which count from now */
+    }
     if (bide__timers_make_room(&loop->timers, BIDE__COUNTDOWNS) < 0)
         return false;
     countdown->timer.slot = BIDE__COUNTING;

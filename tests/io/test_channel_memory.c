@@ -281,7 +281,7 @@ static int conversation(void)
     bide_task_group (group, err) {
         bide(bide_start(group, bide_co(converse, other)));
         for (size_t sent = 0; sent < 4;)
-            sent += (size_t)bide(bide_write(one, "ping" + sent, 4 - sent));
+            sent += (size_t)bide(bide_write(one, &"ping"[sent], 4 - sent));
         bide(bide_read_exactly(one, text, 4));
         bide(bide_read(one, text, 1));
     }

@@ -428,7 +428,7 @@ static int step(struct frame *frame, const char *at, const char **ret_end)
         bide_cancel(bide_current_task());
         return 0;
     }
-    assert(!"an operation that is unknown");
+    assert(false && "an operation that is unknown");
     return -EINVAL;
 }
 

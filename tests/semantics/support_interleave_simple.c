@@ -248,7 +248,7 @@ void interleave_simple(const char *at, char who)
         result = set_error(&interleave_world.futures[i], FAILURE - (at[2] - '0'));
         break;
     default:
-        assert(!"an operation that is unknown");
+        assert(false && "an operation that is unknown");
     }
     interleave_note(who, at, interleave_simple_length(at), interleave_value_or_outcome(result, has_value));
 }
