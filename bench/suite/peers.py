@@ -133,9 +133,9 @@ def go():
 
 
 def tokio():
-    need("cargo", "apt-get install cargo-web (Debian 12), cargo, or https://rustup.rs")
+    need("cargo", "apt-get install cargo-web (Debian 12), cargo, or rustup")
     target = BUILD / "tokio"
-    call(["cargo", "build", "--quiet", "--release", "--locked", "--target-dir", target], cwd=PEERS / "tokio")
+    call(["cargo", "build", "--quiet", "--release", "--target-dir", target], cwd=PEERS / "tokio")
     program = target / "release" / "bench"
     lock = (PEERS / "tokio" / "Cargo.lock").read_text(encoding="utf-8")
     versions = [f"{name} {version}" for name, version in re.findall(r'name = "([^"]+)"\nversion = "([^"]+)"', lock)
