@@ -10,14 +10,16 @@
  *
  * A deadline counts from the entry, and is never too early. If the step was short, up to now: the difference is some
  * 40 us. If it was long, what has passed since the entry is worked out of the counter, whose speed is the average since
- * the loop was opened; all readings are taken in the order that errs to the late side, and a thousandth is left out,
- * more than a clock is ever slewed. Where the processor does not promise a steady counter, the time before the first
- * wait does not count.
+ * the loop was opened; all readings are taken in the order that errs to the late side, and a thousandth and two
+ * microseconds are left out, more than a clock is ever slewed and than the coarsest counter is off. Where the processor
+ * does not promise a steady counter, the time before the first wait does not count.
  *
  * Must never happen: a wait with a countdown that is not armed; a deadline that comes before that of a timer which was
  * armed inside the block for the same time.
  */
 #include "loop/countdown.h"
+
+enum { COARSEST_TICK = 2000 /* nanoseconds: an emulator may make the counter of microseconds */ };
 
 void bide__countdowns_open(struct bide_loop *loop)
 {
@@ -34,9 +36,9 @@ static int64_t elapsed(const struct bide_loop *loop, uint64_t from, uint64_t to,
 
     if (ticks <= bide__ticks_short() || ticks > open || !loop->steady_ticks || loop->virtual_clock)
         return 0;
-    double share = (double)ticks / (double)open;
+    double share = (double)ticks / (double)open, all = share * (double)(now - loop->opened_at) * (1 - 1.0 / 1024);
 
-    return (int64_t)(share * (double)(now - loop->opened_at) * (1 - 1.0 / 1024));
+    return all > COARSEST_TICK ? (int64_t)all - COARSEST_TICK : 0;
 }
 
 bool bide__countdown_make_room(struct bide_loop *loop, struct bide__countdown *countdown)
