@@ -210,7 +210,11 @@ bide_async(wait_and_exchange);
 
 static void *signal_when_it_serves(void *argument)
 {
+    sigset_t all;
+
     (void)argument;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, NULL); /* the signal is for those that serve */
     check_eq(bide_run(bide_co(wait_and_exchange)), 0);
     kill(getpid(), signal_number);
     return NULL;
